@@ -1,0 +1,84 @@
+# Everything a developer or CI runs. `make` alone lists the targets.
+
+PORT ?= 8000
+PYTHON ?= python3
+POSTGRES_URL ?= postgres://postgres@127.0.0.1:5432/postgres
+# More arguments for pytest: make test ARGS="-k lease"
+ARGS ?=
+
+VENV = .venv
+BIN = $(VENV)/bin
+MANAGE = $(BIN)/python manage.py
+PYTEST = $(BIN)/pytest -q
+TEMPLATES = $(shell find templates -name '*.html')
+
+# Fails, and says why, unless a PostgreSQL lets us in.
+ASK_POSTGRES = $(BIN)/python -c \
+    'import psycopg; psycopg.connect("$(POSTGRES_URL)", connect_timeout=2).close()'
+
+.PHONY: help setup run test check format clean
+.NOTPARALLEL:
+
+help: ## list the targets
+	@echo "Usage: make <target>"
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' Makefile
+
+setup: $(VENV)/.up-to-date ## install everything into .venv (the other targets do it for you)
+
+# Rebuilt from nothing when a version changes, so that nothing of the old set stays behind.
+$(VENV)/.up-to-date: pyproject.toml constraints.txt
+	@echo "Installing into $(VENV), which takes a minute ..."
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(BIN)/pip install -qq --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+# The processes of the Procfile name no folder: they find the environment by PATH. The shell waits
+# beside honcho to answer Ctrl-C and kill alike: honcho stops what it started, and make does not
+# call that an error. `.env` stays unread, because migrate and demo would not see it.
+run: export PATH := $(CURDIR)/$(BIN):$(PATH)
+run: export PORT := $(PORT)
+run: export PROVENA_BANNER := 1
+run: setup ## start web and worker with demo data: http://127.0.0.1:8000, or PORT=...
+	@$(MANAGE) migrate --verbosity 0
+	@$(MANAGE) collectstatic --noinput --verbosity 0
+	@$(MANAGE) demo
+	@honcho --no-prefix --env /dev/null start & honcho=$$!; \
+	trap 'kill $$honcho; wait $$honcho; exit 0' INT TERM; \
+	wait $$honcho
+
+test: setup ## run all tests on SQLite, then on PostgreSQL if one answers at POSTGRES_URL
+	@echo "== Tests on SQLite"
+	@env -u DATABASE_URL $(PYTEST) $(ARGS)
+	@if reason=$$($(ASK_POSTGRES) 2>&1); then \
+	    echo "== Tests on PostgreSQL"; \
+	    DATABASE_URL='$(POSTGRES_URL)' $(PYTEST) -m "not browser" $(ARGS); \
+	else \
+	    echo "== Tests on PostgreSQL: LEFT OUT, none answers at POSTGRES_URL:"; \
+	    echo "$$reason" | grep psycopg.OperationalError || echo "$$reason"; \
+	    test "$$REQUIRE_ALL" != 1 || { echo "REQUIRE_ALL=1 makes that a failure."; exit 1; }; \
+	fi
+
+check: setup ## check format, lint, types, layers, migrations, settings and templates
+	@echo "== Format (ruff)"
+	@$(BIN)/ruff format --check .
+	@echo "== Lint (ruff)"
+	@$(BIN)/ruff check .
+	@echo "== Types (mypy)"
+	@$(BIN)/mypy provena jobs registry tests
+	@echo "== Layers (import-linter)"
+	@$(BIN)/lint-imports --no-logo
+	@echo "== Migrations"
+	@$(MANAGE) makemigrations --check --dry-run
+	@echo "== Settings (django)"
+	@$(MANAGE) check --fail-level WARNING
+	@echo "== Templates (djade)"
+	@$(BIN)/djade --check $(TEMPLATES)
+
+format: setup ## format code and templates, and mend what lint can mend
+	@$(BIN)/ruff check --fix-only .
+	@$(BIN)/ruff format .
+	@$(BIN)/djade $(TEMPLATES)
+
+clean: ## remove .venv and caches; data in var/ stays
+	rm -rf $(VENV) *.egg-info .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find . -path ./var -prune -o -type d -name __pycache__ -prune -exec rm -rf {} +

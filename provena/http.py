@@ -1,0 +1,74 @@
+"""What every page of ours shares at the level of HTTP."""
+
+from collections.abc import Callable
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import resolve_url
+from django.utils.cache import patch_vary_headers
+from django_htmx.http import HttpResponseClientRedirect
+from django_htmx.middleware import HtmxDetails
+
+CONTENT_SECURITY_POLICY = "; ".join(
+    [
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' data:",
+        "connect-src 'self'",
+        "font-src 'self'",
+        "form-action 'self'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+    ]
+)
+
+
+class HtmxRequest(HttpRequest):
+    """A request of a signed-in user, as our views see it (LoginRequiredMiddleware sees to that)."""
+
+    htmx: HtmxDetails
+    user: User
+
+
+def wants_fragment(request: HtmxRequest) -> bool:
+    """True when htmx asks for a part of the page; a boosted or restored page wants all of it."""
+    return bool(request.htmx) and not (request.htmx.boosted or request.htmx.history_restore_request)
+
+
+class ContentSecurityPolicyMiddleware:
+    """Sends a policy that allows our own files only: no inline script, no inline style.
+
+    Pages and their fragments share addresses, so caches are told that they differ.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        response.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
+        if response.get("Content-Type", "").startswith("text/html"):
+            patch_vary_headers(response, ["HX-Request"])
+        return response
+
+
+class HtmxSignInMiddleware:
+    """When the session has ended, leads the whole page to the sign-in form and back.
+
+    A part of a page that asks for its update would otherwise show that form in its own place.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        details = HtmxDetails(request)
+        to_sign_in = response.get("Location", "").startswith(resolve_url(settings.LOGIN_URL))
+        if details and to_sign_in:
+            page = redirect_to_login(details.current_url_abs_path or "/")
+            return HttpResponseClientRedirect(page.url)
+        return response

@@ -1,0 +1,27 @@
+"""All addresses of the site."""
+
+from django.contrib import admin
+from django.contrib.auth import views as auth
+from django.contrib.auth.decorators import login_not_required
+from django.urls import include, path
+from django.views.generic import TemplateView
+
+urlpatterns = [
+    path("", include("registry.urls")),
+    path("jobs/", include("jobs.urls")),
+    path("account/login/", auth.LoginView.as_view(redirect_authenticated_user=True), name="login"),
+    path("account/logout/", auth.LogoutView.as_view(), name="logout"),
+    path("account/password/", auth.PasswordChangeView.as_view(), name="password_change"),
+    path(
+        "account/password/done/",
+        auth.PasswordChangeDoneView.as_view(),
+        name="password_change_done",
+    ),
+    path(
+        "robots.txt",
+        login_not_required(
+            TemplateView.as_view(template_name="robots.txt", content_type="text/plain")
+        ),
+    ),
+    path("admin/", admin.site.urls),
+]
