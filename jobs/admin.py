@@ -1,0 +1,73 @@
+"""Jobs in Django admin: to look at. A hand edit would break what the rows say, so none is offered;
+actions that change a job go through `jobs.lifecycle`."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django_q.models import Failure, OrmQ, Schedule, Success
+
+from jobs.models import Batch, Cluster, Job, JobEvent, Workflow
+
+# Django-Q2 keeps nothing in its own tables here, and its forms hold unsigned pickles.
+for model in (Failure, OrmQ, Schedule, Success):
+    if admin.site.is_registered(model):
+        admin.site.unregister(model)
+
+
+class ReadOnly:
+    """Mixed into an admin or an inline: it shows, and changes nothing."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class EventInline(ReadOnly, admin.TabularInline):
+    model = JobEvent
+    fields = ("at", "kind", "attempt", "message")
+    extra = 0
+
+
+class JobInline(ReadOnly, admin.TabularInline):
+    model = Job
+    fields = ("session_id", "sub_type", "status", "attempt", "created_at", "info")
+    show_change_link = True
+    extra = 0
+
+
+@admin.register(Job)
+class JobAdmin(ReadOnly, admin.ModelAdmin):
+    list_display = ("session_id", "sub_type", "subject", "owner", "status", "attempt", "created_at")
+    list_filter = ("status", "type", "sub_type", "queue")
+    list_select_related = ("owner",)
+    search_fields = ("=session_id", "subject", "=owner__username", "info")
+    search_help_text = "A whole session id, a subject id, a user name, or words of the message."
+    show_full_result_count = False
+    inlines = (EventInline,)
+
+
+@admin.register(Workflow)
+class WorkflowAdmin(ReadOnly, admin.ModelAdmin):
+    list_display = ("id", "kind", "subject", "owner", "created_at")
+    list_filter = ("kind",)
+    list_select_related = ("owner",)
+    search_fields = ("=id", "subject", "=owner__username")
+    inlines = (JobInline,)
+
+
+@admin.register(Batch)
+class BatchAdmin(ReadOnly, admin.ModelAdmin):
+    list_display = ("id", "title", "total", "owner", "created_at")
+    list_select_related = ("owner",)
+    search_fields = ("=id", "title", "=owner__username")
+
+
+@admin.register(Cluster)
+class ClusterAdmin(ReadOnly, admin.ModelAdmin):
+    list_display = ("host", "pid", "queue", "workers", "started_at", "beat_at")

@@ -1,0 +1,10 @@
+"""The jobs engine: it knows jobs, batches and workflows, and nothing of what they are about."""
+
+from django.apps import AppConfig
+
+
+class JobsConfig(AppConfig):
+    name = "jobs"
+
+    def ready(self) -> None:
+        from jobs import checks  # noqa: F401 - registers the system checks

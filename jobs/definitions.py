@@ -1,0 +1,199 @@
+"""Job kinds and workflow kinds: what can be done in the background, declared once.
+
+A handler is found by the sub type of its job. The apps that own the work declare their kinds with
+`@job(...)` in a module that their `AppConfig.ready()` imports; this app never imports them.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+    from jobs.worker import Run
+
+DEFAULT_QUEUE = "provena"
+
+
+class Payload(BaseModel):
+    """Base of payload and result models: unknown keys are faults."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Nothing(Payload):
+    """The result of a job that has nothing to tell: `{}`."""
+
+
+class PermanentError(Exception):
+    """A job cannot succeed however often it is tried; the text is for its owner."""
+
+
+class UnknownKind(PermanentError):
+    """No such job kind is declared (any more)."""
+
+
+class InvalidPayload(ValueError):
+    """A payload does not fit its job kind; `faults` has a line for each reason."""
+
+    def __init__(self, sub_type: str, faults: list[str]) -> None:
+        self.faults = faults
+        super().__init__(f"The payload does not fit {sub_type}: {'; '.join(faults)}")
+
+
+P = TypeVar("P", bound=Payload)
+PayloadModel = type[Payload]
+Handler = Callable[["Run", P], Payload | None]
+
+
+@dataclass(frozen=True)
+class JobKind:
+    """A kind of job. `timeout` is in seconds, `max_attempts` counts starts."""
+
+    type: str
+    sub_type: str
+    title: str
+    payload: PayloadModel
+    result: PayloadModel
+    handler: Handler[Any]
+    max_attempts: int
+    timeout: int
+    queue: str
+
+    def check_payload(self, payload: Payload | Mapping[str, Any]) -> Payload:
+        """The payload as this kind's model. Raises InvalidPayload with every fault named."""
+        if isinstance(payload, self.payload):
+            return payload
+        raw = payload.model_dump() if isinstance(payload, Payload) else payload
+        try:
+            return self.payload.model_validate(raw)
+        except ValidationError as error:
+            faults = [
+                f"{'.'.join(map(str, fault['loc'])) or 'payload'}: {fault['msg']}"
+                for fault in error.errors()
+            ]
+            raise InvalidPayload(self.sub_type, faults) from None
+
+
+@dataclass(frozen=True)
+class WorkflowKind:
+    """A line of steps, each a job's sub type. Steps are drawn from here before they exist."""
+
+    name: str
+    title: str
+    purpose: str
+    steps: tuple[str, ...]
+
+    @property
+    def length(self) -> int:
+        return len(self.steps)
+
+
+class Subject(NamedTuple):
+    """What a job is about, as a reader may see it."""
+
+    label: str
+    url: str
+
+
+SubjectLookup = Callable[["User", Iterable[str]], Mapping[str, Subject]]
+
+
+@dataclass
+class _Registry:
+    jobs: dict[str, JobKind] = field(default_factory=dict)
+    workflows: dict[str, WorkflowKind] = field(default_factory=dict)
+    subjects: SubjectLookup = lambda user, ids: {}
+
+
+_registry = _Registry()
+
+
+def job(
+    *,
+    type: str,
+    sub_type: str,
+    title: str,
+    payload: type[P],
+    result: type[Payload] = Nothing,
+    max_attempts: int = 3,
+    timeout: int = 60,
+    queue: str = DEFAULT_QUEUE,
+) -> Callable[[Handler[P]], Handler[P]]:
+    """Declare the decorated function as the handler of a job kind."""
+
+    def declare(handler: Handler[P]) -> Handler[P]:
+        if sub_type in _registry.jobs:
+            raise ValueError(f"Job kind {sub_type} is declared twice.")
+        _registry.jobs[sub_type] = JobKind(
+            type=type,
+            sub_type=sub_type,
+            title=title,
+            payload=payload,
+            result=result,
+            handler=handler,
+            max_attempts=max_attempts,
+            timeout=timeout,
+            queue=queue,
+        )
+        return handler
+
+    return declare
+
+
+def workflow(*, name: str, title: str, purpose: str, steps: Iterable[str]) -> WorkflowKind:
+    """Declare a workflow kind; its job kinds may be declared before or after."""
+    if name in _registry.workflows:
+        raise ValueError(f"Workflow kind {name} is declared twice.")
+    kind = WorkflowKind(name=name, title=title, purpose=purpose, steps=tuple(steps))
+    _registry.workflows[name] = kind
+    return kind
+
+
+def job_kind(sub_type: str) -> JobKind:
+    """The kind of that sub type. Raises UnknownKind."""
+    try:
+        return _registry.jobs[sub_type]
+    except KeyError:
+        raise UnknownKind(
+            f"This system has no job kind {sub_type}. It was removed or never installed; an "
+            f"administrator can tell. Known kinds: {', '.join(sorted(_registry.jobs))}."
+        ) from None
+
+
+def workflow_kind(name: str) -> WorkflowKind:
+    """The workflow kind of that name. Raises UnknownKind."""
+    try:
+        return _registry.workflows[name]
+    except KeyError:
+        raise UnknownKind(f"This system has no workflow kind {name}.") from None
+
+
+def job_kinds() -> list[JobKind]:
+    """All declared job kinds, by sub type."""
+    return [_registry.jobs[sub_type] for sub_type in sorted(_registry.jobs)]
+
+
+def workflow_kinds() -> list[WorkflowKind]:
+    """All declared workflow kinds."""
+    return list(_registry.workflows.values())
+
+
+def title_of(sub_type: str) -> str:
+    """The title of a job kind in words, also for one that no longer exists."""
+    kind = _registry.jobs.get(sub_type)
+    return kind.title if kind else sub_type.replace("_", " ").capitalize()
+
+
+def describe_subjects(lookup: SubjectLookup) -> None:
+    """Set the function that turns subject ids into what a user may see of them."""
+    _registry.subjects = lookup
+
+
+def subjects(user: "User", ids: Iterable[str]) -> Mapping[str, Subject]:
+    """Label and address of each subject that `user` may see, in one look-up."""
+    wanted = {subject for subject in ids if subject}
+    return _registry.subjects(user, wanted) if wanted else {}

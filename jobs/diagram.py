@@ -1,0 +1,44 @@
+"""A workflow as a drawing: a box for each step, an arrow between, coloured by the style sheet."""
+
+from django.utils.safestring import SafeString
+
+from jobs.models import Status
+from jobs.progress import LATER, Progress, Step
+from jobs.templatetags.jobs import duration
+from provena import diagrams
+
+SIGNS = {
+    Status.PENDING: "○",
+    Status.DEQUEUED: "◔",
+    Status.IN_PROGRESS: "◑",
+    Status.SUCCEEDED: "✓",
+    Status.FAILED: "✕",
+    LATER: "·",
+}
+
+
+def dot(progress: Progress) -> str:
+    """The workflow as DOT source."""
+    graph = diagrams.graph(rankdir="TB", nodesep="0.2", ranksep="0.35")
+    graph.attr("node", shape="box", style="rounded", width="3.7", height="0.8", fixedsize="true")
+    for step in progress.steps:
+        attributes = {"class": f"step {step.status}"}
+        if step.job and progress.open_jobs:
+            attributes |= {"href": step.job.get_absolute_url(), "tooltip": "Open this job"}
+        text = f"{diagrams.label(step.title)}\n{SIGNS[step.status]} {_word(step)}"
+        graph.node(f"step{step.number}", label=text, **attributes)
+    for step in progress.steps[1:]:
+        graph.edge(f"step{step.number - 1}", f"step{step.number}")
+    return str(graph.source)
+
+
+def draw(progress: Progress) -> SafeString | None:
+    """The workflow as SVG, or None where nothing can draw."""
+    return diagrams.svg(dot(progress))
+
+
+def _word(step: Step) -> str:
+    if step.job is None:
+        return "not started yet"
+    ran = f" · {duration(step.job.ran)}" if step.job.ran is not None else ""
+    return f"{step.status}{ran}"

@@ -1,0 +1,261 @@
+"""Workflows, batches, jobs, and the clusters that run them. The Job table is the queue."""
+
+import uuid
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+from django.urls import reverse
+from django.utils import timezone
+
+from jobs import definitions
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+HEARTBEAT_TOLERANCE = timedelta(seconds=10)
+
+
+class Status(models.TextChoices):
+    """The five states of a job (domain rule; they stay five)."""
+
+    PENDING = "PENDING", "Pending"
+    DEQUEUED = "DEQUEUED", "Dequeued"
+    IN_PROGRESS = "IN_PROGRESS", "In progress"
+    SUCCEEDED = "SUCCEEDED", "Succeeded"
+    FAILED = "FAILED", "Failed"
+
+
+FINISHED = (Status.SUCCEEDED, Status.FAILED)
+MEANINGS = {
+    Status.PENDING: "Waiting in the queue for a worker.",
+    Status.DEQUEUED: "A worker has taken it off the queue and is about to start.",
+    Status.IN_PROGRESS: "A worker is doing it now.",
+    Status.SUCCEEDED: "Done. Everything it had to record is recorded.",
+    Status.FAILED: "Ended without effect: nothing of it was recorded.",
+}
+
+
+class Workflow(models.Model):
+    """One walk through the steps of a workflow kind, about one subject."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    kind = models.CharField(max_length=60)
+    subject = models.CharField(max_length=100)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ("-created_at",)
+
+    def __str__(self) -> str:
+        return f"{self.kind} of {self.subject}"
+
+
+def sees_all_jobs(user: "User") -> bool:
+    """Staff with the right to view jobs see everybody's; others see their own."""
+    return user.is_staff and user.has_perm("jobs.view_job")
+
+
+class BatchQuerySet(models.QuerySet["Batch"]):
+    def visible_to(self, user: "User") -> "BatchQuerySet":
+        """The batches that `user` may open."""
+        return self if sees_all_jobs(user) else self.filter(owner=user)
+
+
+class Batch(models.Model):
+    """Jobs submitted together. `total` is known from the start, so progress is always true."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT)
+    title = models.CharField(max_length=300)
+    total = models.PositiveIntegerField()
+    created_at = models.DateTimeField(default=timezone.now)
+
+    objects = BatchQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-created_at",)
+        verbose_name_plural = "batches"
+
+    def __str__(self) -> str:
+        return f"{self.title} ({self.total} jobs)"
+
+    def get_absolute_url(self) -> str:
+        return reverse("batch-detail", args=[self.pk])
+
+
+class JobQuerySet(models.QuerySet["Job"]):
+    """Filters on jobs, named as adjectives."""
+
+    def visible_to(self, user: "User") -> "JobQuerySet":
+        """The jobs that `user` may open."""
+        return self if sees_all_jobs(user) else self.filter(owner=user)
+
+    def unfinished(self) -> "JobQuerySet":
+        return self.exclude(status__in=FINISHED)
+
+    def listed(self) -> "JobQuerySet":
+        """One row for each standalone job and one, the first, for each batch."""
+        return self.filter(Q(batch_index=None) | Q(batch_index=0))
+
+
+class Job(models.Model):
+    """A piece of background work. Its row is its message: PENDING rows are the queue.
+
+    `attempt` counts starts and fences: only the holder of the current attempt may finish the job.
+    Only `jobs.lifecycle` and the broker's claim write `status`.
+    """
+
+    session_id = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="jobs", db_index=False
+    )
+    type = models.CharField(max_length=40)
+    sub_type = models.CharField(max_length=60)
+    queue = models.CharField(max_length=40, default=definitions.DEFAULT_QUEUE)
+    subject = models.CharField(max_length=100, blank=True, help_text="Id of what it is about.")
+    payload = models.JSONField(default=dict)
+    status = models.CharField(max_length=12, choices=Status.choices, default=Status.PENDING)
+    info = models.TextField(blank=True, help_text="For people: why it failed, or a message.")
+    traceback = models.TextField(blank=True, help_text="For administrators.")
+    result = models.JSONField(null=True, blank=True)
+
+    attempt = models.PositiveSmallIntegerField(default=0, help_text="How often it was started.")
+    max_attempts = models.PositiveSmallIntegerField(default=3)
+    run_after = models.DateTimeField(default=timezone.now, help_text="Not to be started before.")
+    lease_until = models.DateTimeField(null=True, blank=True)
+
+    created_at = models.DateTimeField(default=timezone.now)
+    dequeued_at = models.DateTimeField(null=True, blank=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    workflow = models.ForeignKey(
+        Workflow,
+        on_delete=models.PROTECT,
+        related_name="jobs",
+        null=True,
+        blank=True,
+        db_index=False,
+    )
+    step = models.PositiveSmallIntegerField(null=True, blank=True, help_text="From 0.")
+    batch = models.ForeignKey(
+        Batch, on_delete=models.PROTECT, related_name="jobs", null=True, blank=True, db_index=False
+    )
+    batch_index = models.PositiveIntegerField(null=True, blank=True, help_text="From 0.")
+
+    objects = JobQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-id",)
+        constraints = [
+            models.UniqueConstraint(fields=["workflow", "step"], name="job_once_per_step"),
+            models.UniqueConstraint(fields=["batch", "batch_index"], name="job_once_per_row"),
+            models.CheckConstraint(
+                condition=~Q(status=Status.SUCCEEDED) | Q(result__isnull=False),
+                name="job_success_has_result",
+            ),
+            models.CheckConstraint(
+                condition=~Q(status=Status.FAILED) | ~Q(info=""), name="job_failure_has_info"
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["queue", "run_after", "id"],
+                condition=Q(status=Status.PENDING),
+                name="job_waiting",
+            ),
+            models.Index(
+                fields=["lease_until"],
+                condition=Q(status__in=[Status.DEQUEUED, Status.IN_PROGRESS]),
+                name="job_leased",
+            ),
+            models.Index(F("owner"), F("id").desc(), name="job_of_owner"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.sub_type} {self.session_id}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("job-detail", args=[self.session_id])
+
+    @property
+    def is_finished(self) -> bool:
+        return self.status in FINISHED
+
+    @property
+    def title(self) -> str:
+        return definitions.title_of(self.sub_type)
+
+    @property
+    def meaning(self) -> str:
+        return MEANINGS[Status(self.status)]
+
+    @property
+    def waited(self) -> timedelta | None:
+        """From creation to its latest start."""
+        return self.started_at - self.created_at if self.started_at else None
+
+    @property
+    def ran(self) -> timedelta | None:
+        """From its latest start to its end."""
+        if self.started_at and self.finished_at:
+            return self.finished_at - self.started_at
+        return None
+
+
+class JobEvent(models.Model):
+    """What the timestamps of a job cannot tell: failed attempts and what people did to it.
+
+    Append-only. The normal way of a job writes none.
+    """
+
+    class Kind(models.TextChoices):
+        ATTEMPT_FAILED = "ATTEMPT_FAILED", "Attempt failed"
+
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="events")
+    kind = models.CharField(max_length=20, choices=Kind.choices)
+    attempt = models.PositiveSmallIntegerField()
+    message = models.TextField()
+    traceback = models.TextField(blank=True)
+    at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ("id",)
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()}: {self.message}"
+
+
+class ClusterQuerySet(models.QuerySet["Cluster"]):
+    def alive(self) -> "ClusterQuerySet":
+        """Clusters whose last heartbeat is recent."""
+        return self.filter(beat_at__gt=timezone.now() - HEARTBEAT_TOLERANCE)
+
+
+class Cluster(models.Model):
+    """A running Django-Q2 cluster, by its own heartbeat (about one a second)."""
+
+    id = models.UUIDField(primary_key=True)
+    host = models.CharField(max_length=255)
+    pid = models.PositiveIntegerField()
+    queue = models.CharField(max_length=40)
+    workers = models.PositiveSmallIntegerField()
+    started_at = models.DateTimeField()
+    beat_at = models.DateTimeField()
+
+    objects = ClusterQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("host", "pid")
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.pid} ({self.queue})"
+
+
+def no_worker(queue: str = definitions.DEFAULT_QUEUE) -> bool:
+    """True when nothing takes jobs off that queue, so that PENDING can be explained."""
+    return not Cluster.objects.alive().filter(queue=queue).exists()

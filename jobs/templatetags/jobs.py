@@ -1,0 +1,60 @@
+"""How states, moments, durations and ids are printed, the same on every page."""
+
+import json
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django import template
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+register = template.Library()
+
+
+@register.filter
+def state(status: str) -> SafeString:
+    """A state as shape, word and colour (the style sheet adds shape and colour by class)."""
+    return format_html('<span class="state {}">{}</span>', status, status)
+
+
+@register.filter
+def moment(at: datetime | None) -> SafeString | str:
+    """A point in time, to the second; the exact one with its zone on hover."""
+    if at is None:
+        return "—"
+    local = timezone.localtime(at)
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>',
+        at.isoformat(),
+        f"{local:%d %b %Y, %H:%M:%S}.{local.microsecond // 1000:03d} {local:%Z}",
+        f"{local:%d %b %Y, %H:%M:%S}".lstrip("0"),
+    )
+
+
+@register.filter
+def duration(length: timedelta | None) -> str:
+    """A length of time with a unit a person would choose."""
+    if length is None:
+        return "—"
+    seconds = length.total_seconds()
+    if seconds < 1:
+        return f"{max(seconds, 0) * 1000:.0f} ms"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+
+
+@register.filter
+def short_id(session_id: UUID | str) -> str:
+    """The first eight digits of a job's id: enough to tell jobs apart by eye."""
+    return str(session_id)[:8]
+
+
+@register.filter
+def pretty_json(value: Any) -> str:
+    """JSON as a person reads it."""
+    return json.dumps(value, indent=2, ensure_ascii=False, sort_keys=True)

@@ -1,0 +1,11 @@
+"""Addresses of the Jobs tab."""
+
+from django.urls import path
+
+from jobs import views
+
+urlpatterns = [
+    path("", views.job_list, name="job-list"),
+    path("batch/<uuid:batch_id>/", views.batch_detail, name="batch-detail"),
+    path("<uuid:session_id>/", views.job_detail, name="job-detail"),
+]

@@ -1,0 +1,115 @@
+"""The Jobs tab: a user's jobs, one job, one batch, and the panel of a workflow."""
+
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, render
+
+from jobs import definitions, diagram, progress
+from jobs.models import Batch, Job, Status, Workflow, no_worker, sees_all_jobs
+from provena.http import HtmxRequest, wants_fragment
+from provena.paging import keyset
+
+NOTHING_NEW = 204  # htmx leaves the page as it is and asks again later
+
+
+def job_list(request: HtmxRequest) -> HttpResponse:
+    """The jobs that concern the user, newest first; a batch is one row."""
+    after = request.GET.get("after")
+    jobs = Job.objects.visible_to(request.user).listed().select_related("owner", "batch")
+    page = keyset(jobs.defer("payload", "result", "traceback"), after)
+    context = {
+        "page": page,
+        "rows": _rows(request, page.rows),
+        "after": after,
+        "no_worker": no_worker(),
+        "has_unfinished": Job.objects.visible_to(request.user).unfinished().exists(),
+    }
+    if not wants_fragment(request):
+        return render(request, "jobs/job_list.html", context)
+    return render(request, "jobs/_job_rows.html" if after else "jobs/_job_list.html", context)
+
+
+def job_detail(request: HtmxRequest, session_id: UUID) -> HttpResponse:
+    """Everything about one job. Its fragment asks again while the job is unfinished."""
+    visible = Job.objects.visible_to(request.user).select_related("owner", "batch", "workflow")
+    job = get_object_or_404(visible, session_id=session_id)
+    flow = progress.of_workflow(job.workflow, open_jobs=True) if job.workflow else None
+    seen = f"{job.status}{job.attempt}-{flow.fingerprint if flow else ''}"
+    if wants_fragment(request) and request.GET.get("seen") == seen:
+        return HttpResponse(status=NOTHING_NEW)
+    context = {
+        "job": job,
+        "subject": definitions.subjects(request.user, [job.subject]).get(job.subject),
+        "flow": flow,
+        "drawing": diagram.draw(flow) if flow else None,
+        "events": job.events.all(),
+        "seen": seen,
+        "no_worker": job.status == Status.PENDING and no_worker(job.queue),
+    }
+    return render(
+        request, "jobs/_job.html" if wants_fragment(request) else "jobs/job_detail.html", context
+    )
+
+
+def batch_detail(request: HtmxRequest, batch_id: UUID) -> HttpResponse:
+    """A batch and its jobs, newest first."""
+    batch = get_object_or_404(Batch.objects.visible_to(request.user), pk=batch_id)
+    after = request.GET.get("after")
+    jobs = batch.jobs.select_related("owner").defer("payload", "result", "traceback")
+    page = keyset(jobs, after)
+    counts = progress.of_batches([batch.pk])[batch.pk]
+    context = {
+        "batch": batch,
+        "page": page,
+        "rows": _rows(request, page.rows, grouped=False),
+        "after": after,
+        "counts": [(status, counts[status]) for status in Status if counts[status]],
+        "status": progress.combined(counts),
+    }
+    fragment = after and wants_fragment(request)
+    return render(request, "jobs/_job_rows.html" if fragment else "jobs/batch.html", context)
+
+
+def workflow_panel(request: HtmxRequest, workflow: Workflow, *, refresh_url: str) -> HttpResponse:
+    """The fragment by which the panel of a workflow updates itself; 204 when nothing is new.
+
+    The caller has decided that the user may see what the workflow is about.
+    """
+    context = panel(request, workflow, refresh_url=refresh_url)
+    if request.GET.get("seen") == context["seen"]:
+        return HttpResponse(status=NOTHING_NEW)
+    return render(request, "jobs/_workflow.html", context)
+
+
+def panel(request: HtmxRequest, workflow: Workflow, *, refresh_url: str) -> dict[str, Any]:
+    """The context of `jobs/_workflow_panel.html`. Only who may see its jobs gets links to them."""
+    open_jobs = workflow.owner_id == request.user.pk or sees_all_jobs(request.user)
+    flow = progress.of_workflow(workflow, open_jobs=open_jobs)
+    nobody = flow.is_waiting and no_worker()
+    return {
+        "flow": flow,
+        "drawing": diagram.draw(flow),
+        "refresh_url": refresh_url,
+        "no_worker": nobody,
+        "seen": f"{flow.fingerprint}{'!' if nobody else ''}",
+    }
+
+
+def _rows(request: HtmxRequest, jobs: list[Job], *, grouped: bool = True) -> list[dict[str, Any]]:
+    """What the list prints for each job: links and labels are found for all rows at once."""
+    subjects = definitions.subjects(request.user, [job.subject for job in jobs])
+    batches = {job.batch_id for job in jobs if job.batch_id} if grouped else set()
+    counts = progress.of_batches(batches)
+    return [
+        {
+            "job": job,
+            "batch": job.batch if job.batch_id in batches else None,
+            "status": progress.combined(counts[job.batch_id])
+            if job.batch_id in batches
+            else job.status,
+            "subject": subjects.get(job.subject),
+        }
+        for job in jobs
+    ]
