@@ -1,0 +1,19 @@
+"""Item kinds: one pydantic model each. Forms, help, validation and JSON schema derive from it.
+
+To add a kind, write its class in the module of its family and import that module here.
+"""
+
+from registry.kinds import activities, agents, entities
+from registry.kinds.base import Category, Findings, Kind, all_kinds, kind, user_made_kinds
+
+__all__ = [
+    "Category",
+    "Findings",
+    "Kind",
+    "activities",
+    "agents",
+    "all_kinds",
+    "entities",
+    "kind",
+    "user_made_kinds",
+]

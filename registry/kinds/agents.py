@@ -1,0 +1,61 @@
+"""Agents: who is responsible (W3C PROV: prov:Agent)."""
+
+from pydantic import EmailStr, Field
+
+from registry.kinds.base import Category, Kind, Line, WebAddress, register
+
+
+class Agent(Kind):
+    """Registering an agent needs no linked Person, so that newcomers can register themselves."""
+
+    category = Category.AGENT
+    needs_person = False
+
+
+@register
+class Person(Agent):
+    subtype = "PERSON"
+    label = "Person"
+    plural = "People"
+    mark = "PE"
+    explanation = "A human being who models, owns data or runs studies. Register yourself first."
+
+    first_name: Line = Field(title="First name", description="Given name.")
+    last_name: Line = Field(title="Last name", description="Family name.")
+    email: EmailStr = Field(title="Email address", description="How to reach this person.")
+    orcid: WebAddress | None = Field(
+        default=None,
+        title="ORCID",
+        description="The person's researcher page, such as https://orcid.org/0000-0002-1825-0097.",
+    )
+    ethics_approved: bool = Field(
+        default=False,
+        title="This person agrees to be registered",
+        description="You asked this person, and they consent to these details being kept here.",
+    )
+
+    def faults(self) -> list[tuple[tuple[str | int, ...], str]]:
+        if self.ethics_approved:
+            return []
+        return [
+            (
+                ("ethics_approved",),
+                "The person's consent is missing. Ask them, then tick this box.",
+            )
+        ]
+
+
+@register
+class Organisation(Agent):
+    subtype = "ORGANISATION"
+    label = "Organisation"
+    plural = "Organisations"
+    mark = "OR"
+    explanation = "A university, agency, company or group that people act for."
+
+    name: Line = Field(title="Official name", description="The organisation's full, official name.")
+    ror: WebAddress | None = Field(
+        default=None,
+        title="ROR",
+        description="Its page in the Research Organization Registry, such as https://ror.org/03qn8fb07.",
+    )

@@ -1,0 +1,42 @@
+"""A piece of the provenance graph as a drawing: kind by shape, colour and mark."""
+
+from django.utils.safestring import SafeString
+
+from provena import diagrams
+from registry.kinds import Category
+from registry.provenance.lineage import Neighbourhood
+
+# The shapes that W3C PROV diagrams use.
+SHAPES = {Category.ENTITY: "ellipse", Category.ACTIVITY: "box", Category.AGENT: "house"}
+LONGEST_NAME = 30  # characters
+
+
+def dot(graph: Neighbourhood) -> str:
+    """The graph as DOT source, causes to the right."""
+    drawing = diagrams.graph(rankdir="LR", nodesep="0.3", ranksep="1.1")
+    drawing.attr("node", height="0.65", margin="0.16,0.06")
+    for item in graph.items:
+        name = diagrams.label(_short(item.display_name))
+        centre = " centre" if item == graph.centre else ""
+        drawing.node(
+            f"item{item.pk}",
+            label=f"{name}\n{item.kind.mark} {item.kind.label}",
+            shape=SHAPES[Category(item.category)],
+            href=item.get_absolute_url(),
+            tooltip=diagrams.label(item.display_name),
+            **{"class": f"item {item.category} kind-{item.subtype}{centre}"},
+        )
+    for edge in graph.edges:
+        drawing.edge(
+            f"item{edge.source_id}", f"item{edge.target_id}", label=f" {edge.get_type_display()} "
+        )
+    return drawing.source
+
+
+def draw(graph: Neighbourhood) -> SafeString | None:
+    """The graph as SVG, or None where nothing can draw."""
+    return diagrams.svg(dot(graph))
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1].rstrip()}…"

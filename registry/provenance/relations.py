@@ -1,0 +1,34 @@
+"""The edges of an activity, and writing them. An arrow points from effect to cause (PROV-DM)."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from registry.models import Item, Relation
+
+Type = Relation.Type
+
+
+class Edge(NamedTuple):
+    source: Item
+    type: Relation.Type
+    target: Item
+
+
+def of_creation(*, item: Item, activity: Item, person: Item) -> list[Edge]:
+    """The edges of a Create activity (domain reference, 5.1)."""
+    return [
+        Edge(item, Type.WAS_GENERATED_BY, activity),
+        Edge(activity, Type.WAS_ASSOCIATED_WITH, person),
+        Edge(item, Type.WAS_ATTRIBUTED_TO, person),
+    ]
+
+
+def lodge(*, record: Item, edges: Iterable[Edge]) -> None:
+    """Claim edges for an activity. Claiming one again changes nothing."""
+    Relation.objects.bulk_create(
+        [
+            Relation(source=edge.source, target=edge.target, type=edge.type, record=record)
+            for edge in edges
+        ],
+        ignore_conflicts=True,
+    )
