@@ -1,0 +1,150 @@
+"""Fixtures and factories that all tests share.
+
+The test database on SQLite is a file, because worker processes and browsers' servers open it too.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db import connection
+from django.test import Client
+
+from jobs.models import Job
+from registry import services
+from registry.models import Item
+from tests.stack import Stack
+
+os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "1")  # Playwright's loop runs in this thread
+
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
+MODEL = {
+    "display_name": "Reef model",
+    "name": "Reef model",
+    "description": "Larval dispersal",
+    "documentation_url": "https://example.org/doc",
+    "source_url": "https://example.org/src",
+}
+PERSON = {
+    "first_name": "Ana",
+    "last_name": "Silva",
+    "email": "ana@example.org",
+    "ethics_approved": True,
+}
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # Hashing is slow by design; tests sign in often.
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    # Pages are rendered here without collecting static files first.
+    plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    settings.STORAGES = settings.STORAGES | {"staticfiles": plain}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Browser tests need Chromium. Where it must be there (CI), its absence is an error."""
+    if CHROMIUM:
+        return
+    if os.environ.get("REQUIRE_ALL"):
+        raise pytest.UsageError("No Chromium was found, and REQUIRE_ALL forbids leaving tests out.")
+    left_out = pytest.mark.skip(reason="no Chromium was found (install the package chromium)")
+    for item in items:
+        if item.get_closest_marker("browser"):
+            item.add_marker(left_out)
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """A database file that other processes can open."""
+    if connection.vendor == "sqlite":
+        file = tmp_path_factory.mktemp("database") / "test.sqlite3"
+        settings.DATABASES["default"].setdefault("TEST", {})["NAME"] = str(file)
+        connection.settings_dict["TEST"]["NAME"] = str(file)
+
+
+@pytest.fixture(scope="session")
+def static_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of collected static files, as a server serves them."""
+    data = tmp_path_factory.mktemp("collected")
+    subprocess.run(
+        [sys.executable, "manage.py", "collectstatic", "--noinput", "--verbosity", "0"],
+        cwd=settings.BASE_DIR,
+        env=os.environ | {"DATA_DIR": str(data), "SECRET_KEY": "of-tests"},
+        check=True,
+    )
+    return data / "static"
+
+
+@pytest.fixture
+def make_user(db: None) -> Callable[..., User]:
+    """Make a user; `linked` ones have a Person and may register anything."""
+
+    def make(username: str = "ana", *, linked: bool = True, **fields: Any) -> User:
+        fields.setdefault("email", f"{username}@example.org")
+        user = User.objects.create_user(username, password="secret-of-tests", **fields)
+        if linked:
+            content = PERSON | {"display_name": f"Person of {username}"}
+            person = services.register(subtype="PERSON", content=content, owner=user)
+            services.link_person(user=user, person=person)
+        return user
+
+    return make
+
+
+@pytest.fixture
+def user(make_user: Callable[..., User]) -> User:
+    """A user who may register anything."""
+    return make_user()
+
+
+@pytest.fixture
+def make_item(db: None) -> Callable[..., Item]:
+    """Register a model, or another kind; what is not stated does not matter."""
+
+    def make(owner: User, *, subtype: str = "MODEL", **content: Any) -> Item:
+        bases: dict[str, dict[str, Any]] = {"MODEL": MODEL, "PERSON": PERSON}
+        named = {"display_name": "Something"} | bases.get(subtype, {}) | content
+        return services.register(subtype=subtype, content=named, owner=owner)
+
+    return make
+
+
+@pytest.fixture
+def signed_in(client: Client, user: User) -> Client:
+    """A test client in which `user` is signed in."""
+    client.force_login(user)
+    return client
+
+
+@pytest.fixture
+def stack(transactional_db: None, static_files: Path, tmp_path: Path) -> Iterator[Stack]:
+    """Real server and worker processes on the test database; started when asked for."""
+    running = Stack(tmp_path, static_files)
+    yield running
+    running.stop()
+
+
+def drain() -> int:
+    """Run all due jobs here, as the broker and a worker would. Returns how many were run."""
+    from jobs import lifecycle, worker
+
+    done = 0
+    while claimed := lifecycle.claim("provena", 8):
+        for job_id, attempt, _ in claimed:
+            worker.execute(job_id, attempt, 60)
+            done += 1
+    return done
+
+
+def statuses() -> list[str]:
+    """The states of all jobs, oldest first."""
+    return list(Job.objects.order_by("id").values_list("status", flat=True))

@@ -1,0 +1,128 @@
+"""Real processes for tests: the web server and clusters of workers, as a user would start them."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.db import connection
+
+from jobs.models import Cluster
+
+PATIENCE = 30  # seconds
+LOOK_EVERY = 0.02
+
+
+def wait_until(true: Callable[[], Any], what: str, seconds: float = PATIENCE) -> Any:
+    """The first truthy value of `true()`. Fails naming `what` when none comes in time."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if value := true():
+            return value
+        time.sleep(LOOK_EVERY)
+    raise AssertionError(f"Waited {seconds:g} s in vain: {what}.")
+
+
+class Stack:
+    """The web server and workers of one test."""
+
+    def __init__(self, directory: Path, static_root: Path) -> None:
+        self.directory = directory
+        self.url = ""
+        self._processes: list[subprocess.Popen[bytes]] = []
+        self._environment = os.environ | {
+            "DATABASE_URL": _database_url(),
+            "SECRET_KEY": "of-tests",
+            "DATA_DIR": str(directory),
+            "DEBUG": "0",
+            "LOG_LEVEL": "INFO",
+            "PYTHONUNBUFFERED": "1",
+        }
+        (directory / "static").symlink_to(static_root)
+
+    def start_web(self) -> str:
+        """Start the server on a free port and return its address when it answers."""
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        self._environment["PORT"] = str(port)
+        self._start("web", "-m", "gunicorn", "provena.wsgi", "--chdir", str(settings.BASE_DIR))
+        self.url = f"http://127.0.0.1:{port}"
+        wait_until(self._answers, "the server answers")
+        return self.url
+
+    def start_worker(self) -> subprocess.Popen[bytes]:
+        """Start a cluster and return its main process when it has reported."""
+        before = set(Cluster.objects.values_list("pk", flat=True))
+        process = self._start("worker", "manage.py", "qcluster")
+        wait_until(
+            lambda: set(Cluster.objects.values_list("pk", flat=True)) - before,
+            "the cluster reports",
+        )
+        return process
+
+    def manage(self, *arguments: str, input: str = "") -> subprocess.CompletedProcess[str]:
+        """Run `manage.py` as a person would, to its end."""
+        return subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            cwd=settings.BASE_DIR,
+            env=self._environment,
+            check=False,
+            input=input,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE * 2,
+        )
+
+    def stop(self) -> None:
+        """Stop all processes, each by SIGTERM to its whole group as a supervisor does."""
+        for process in reversed(self._processes):
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGTERM)
+        for process in self._processes:
+            try:
+                process.wait(PATIENCE)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                raise AssertionError(f"{process.args!r} did not stop.") from None
+
+    def log(self, name: str) -> str:
+        """What a process wrote so far."""
+        return (self.directory / f"{name}.log").read_text()
+
+    def _start(self, name: str, *arguments: str) -> subprocess.Popen[bytes]:
+        with (self.directory / f"{name}.log").open("ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, *arguments],
+                cwd=settings.BASE_DIR,
+                env=self._environment,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self._processes.append(process)
+        return process
+
+    def _answers(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.url}/account/login/", timeout=5) as answer:
+                return bool(answer.status == 200)
+        except (urllib.error.URLError, ConnectionError):
+            return False
+
+
+def _database_url() -> str:
+    """The test database as an address that a new process can be given."""
+    values = connection.settings_dict
+    if connection.vendor == "sqlite":
+        return f"sqlite:///{values['NAME']}"
+    user = values["USER"] + (f":{values['PASSWORD']}" if values["PASSWORD"] else "")
+    return f"postgres://{user}@{values['HOST']}:{values['PORT'] or 5432}/{values['NAME']}"
