@@ -40,7 +40,7 @@ class Stack:
         self._processes: list[subprocess.Popen[bytes]] = []
         self._environment = os.environ | {
             "DATABASE_URL": _database_url(),
-            "SECRET_KEY": "of-tests",
+            "SECRET_KEY": settings.SECRET_KEY,  # sessions made here are valid there
             "DATA_DIR": str(directory),
             "DEBUG": "0",
             "LOG_LEVEL": "INFO",

@@ -1,0 +1,70 @@
+"""A real Chromium against a real server. Each test has its own rows and its own context."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.test import Client
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+
+from tests.conftest import CHROMIUM
+from tests.stack import Stack
+
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def open_page(browser: Browser, stack: Stack) -> Iterator[Callable[..., Page]]:
+    """Open a page of the running site, signed in if a user is given. A script error or a breach of
+    the content security policy fails the test."""
+    address = stack.start_web()
+    contexts: list[BrowserContext] = []
+    faults: list[str] = []
+
+    def note(message: ConsoleMessage) -> None:
+        if message.type == "error" and "Failed to load resource" not in message.text:
+            faults.append(message.text)
+
+    def open_page(user: User | None = None, **options: Any) -> Page:
+        context = browser.new_context(base_url=address, **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(20_000)
+        page.on("console", note)
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        if user:
+            sign_in(page, user)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert not faults
+
+
+def sign_in(page: Page, user: User) -> None:
+    """Give the browser a session of the user. That the form works is a test of its own."""
+    client = Client()
+    client.force_login(user)
+    name = settings.SESSION_COOKIE_NAME
+    page.goto("/account/login/")
+    address = page.url.removesuffix("account/login/")
+    page.context.add_cookies([{"name": name, "value": client.cookies[name].value, "url": address}])
+    page.goto("/")
