@@ -5,13 +5,15 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
+from django_q import admin as django_q_admin
 from django_q.models import Failure, OrmQ, Schedule, Success
 
 from jobs.models import Batch, Cluster, Job, JobEvent, Workflow
 
-# Django-Q2 keeps nothing in its own tables here, and its forms hold unsigned pickles.
+# Django-Q2 keeps nothing in its own tables here, and its forms hold unsigned pickles. Importing its
+# admin first is what registers it, so that it can be taken out again.
 for model in (Failure, OrmQ, Schedule, Success):
-    if admin.site.is_registered(model):
+    if django_q_admin.admin.site.is_registered(model):
         admin.site.unregister(model)
 
 

@@ -13,8 +13,6 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-    from jobs.worker import Run
-
 DEFAULT_QUEUE = "provena"
 
 
@@ -46,7 +44,8 @@ class InvalidPayload(ValueError):
 
 P = TypeVar("P", bound=Payload)
 PayloadModel = type[Payload]
-Handler = Callable[["Run", P], Payload | None]
+# A handler takes a jobs.worker.Run, which this module, being below the worker, cannot name.
+Handler = Callable[[Any, P], Payload | None]
 
 
 @dataclass(frozen=True)

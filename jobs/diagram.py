@@ -25,7 +25,7 @@ def dot(progress: Progress) -> str:
         attributes = {"class": f"step {step.status}"}
         if step.job and progress.open_jobs:
             attributes |= {"href": step.job.get_absolute_url(), "tooltip": "Open this job"}
-        text = f"{diagrams.label(step.title)}\n{SIGNS[step.status]} {_word(step)}"
+        text = diagrams.label(step.title, f"{SIGNS[step.status]} {_word(step)}")
         graph.node(f"step{step.number}", label=text, **attributes)
     for step in progress.steps[1:]:
         graph.edge(f"step{step.number - 1}", f"step{step.number}")

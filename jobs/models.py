@@ -109,7 +109,7 @@ class Job(models.Model):
     Only `jobs.lifecycle` and the broker's claim write `status`.
     """
 
-    session_id = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
+    session_id = models.UUIDField(unique=True, default=uuid.uuid4)
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="jobs", db_index=False
     )

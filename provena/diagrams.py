@@ -58,10 +58,15 @@ def svg(source: str) -> SafeString | None:
     return mark_safe(text)  # noqa: S308 - Graphviz escapes every label
 
 
-def label(text: str) -> str:
-    """`text` as a DOT label that is taken literally: no escapes, no HTML, one line."""
-    plain = " ".join(text.split()).replace("&", "&amp;")
-    return str(graphviz.nohtml(graphviz.escape(plain)))
+def label(*lines: str) -> str:
+    """Lines of text as a DOT label that is taken literally: no escapes, no HTML.
+
+    What it returns is marked as literal: use it as it is, because the mark is lost in a longer
+    string, and Graphviz would read `<...>` as its own HTML.
+    """
+    plain = [" ".join(line.split()).replace("&", "&amp;") for line in lines]
+    literal: str = graphviz.nohtml("\n".join(map(graphviz.escape, plain)))
+    return literal
 
 
 def warm_up() -> None:

@@ -16,11 +16,10 @@ def dot(graph: Neighbourhood) -> str:
     drawing = diagrams.graph(rankdir="LR", nodesep="0.3", ranksep="1.1")
     drawing.attr("node", height="0.65", margin="0.16,0.06")
     for item in graph.items:
-        name = diagrams.label(_short(item.display_name))
         centre = " centre" if item == graph.centre else ""
         drawing.node(
             f"item{item.pk}",
-            label=f"{name}\n{item.kind.mark} {item.kind.label}",
+            label=diagrams.label(_short(item.display_name), f"{item.kind.mark} {item.kind.label}"),
             shape=SHAPES[Category(item.category)],
             href=item.get_absolute_url(),
             tooltip=diagrams.label(item.display_name),

@@ -21,7 +21,7 @@ HOUR = 3600
 class Listener(threading.Thread):
     """A broker's ear in a thread, and so on a connection, of its own."""
 
-    def __init__(self, before_waiting: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, before_waiting: Callable[[], object] = lambda: None) -> None:
         super().__init__(daemon=True)
         self.before_waiting = before_waiting
         self.listens = threading.Event()
@@ -56,7 +56,7 @@ def test_a_job_committed_between_looking_and_waiting_is_not_slept_over(
     user: User, make_item: Callable[..., Item]
 ) -> None:
     submitted = threading.Event()
-    listener = Listener(before_waiting=lambda: submitted.wait(PATIENCE) and None)
+    listener = Listener(before_waiting=lambda: submitted.wait(PATIENCE))
     listener.start()
     assert listener.listens.wait(PATIENCE)
     make_item(user)

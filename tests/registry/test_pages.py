@@ -182,7 +182,9 @@ def test_html_in_any_field_is_only_text(signed_in: Client, user: User, make_item
         f"/item/{item.handle}/",
         f"/item/{item.handle}/lineage/",
     ):
-        assert "<script>alert" not in signed_in.get(address).content.decode(), address
+        page = signed_in.get(address).content.decode()
+        assert "<script>alert" not in page, address
+        assert ("<svg" in page) == address.startswith("/item/"), address
 
 
 def test_every_page_forbids_foreign_and_inline_code(signed_in: Client) -> None:
