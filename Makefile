@@ -25,11 +25,13 @@ help: ## list the targets
 
 setup: $(VENV)/.up-to-date ## install everything into .venv (the other targets do it for you)
 
-# Rebuilt from nothing when a version changes, so that nothing of the old set stays behind.
+# Rebuilt from nothing when a version changes, so that nothing of the old set stays behind. The pip
+# at hand fills it: Debian's Python has no second one to put inside.
 $(VENV)/.up-to-date: pyproject.toml constraints.txt
 	@echo "Installing into $(VENV), which takes a minute ..."
-	@$(PYTHON) -m venv --clear $(VENV)
-	@$(BIN)/pip install -qq --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@$(PYTHON) -m venv --clear --without-pip $(VENV)
+	@$(PYTHON) -m pip --python $(BIN)/python install -qq --disable-pip-version-check \
+	    -c constraints.txt -e '.[dev]'
 	@touch $@
 
 # The processes of the Procfile name no folder: they find the environment by PATH. The shell waits
@@ -37,6 +39,7 @@ $(VENV)/.up-to-date: pyproject.toml constraints.txt
 # call that an error. `.env` stays unread, because migrate and demo would not see it.
 run: export PATH := $(CURDIR)/$(BIN):$(PATH)
 run: export PORT := $(PORT)
+run: unexport DATABASE_URL # demo data and demo passwords go to no database but the local file
 run: export PROVENA_BANNER := 1
 run: setup ## start web and worker with demo data: http://127.0.0.1:8000, or PORT=...
 	@$(MANAGE) migrate --verbosity 0

@@ -67,8 +67,14 @@ class HtmxSignInMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
         details = HtmxDetails(request)
-        to_sign_in = response.get("Location", "").startswith(resolve_url(settings.LOGIN_URL))
-        if details and to_sign_in:
-            page = redirect_to_login(details.current_url_abs_path or "/")
-            return HttpResponseClientRedirect(page.url)
+        if details and response.get("Location", "").startswith(resolve_url(settings.LOGIN_URL)):
+            return HttpResponseClientRedirect(redirect_to_login(_page(details)).url)
         return response
+
+
+def _page(details: HtmxDetails) -> str:
+    """The path of the page that asks, as far as the browser tells it."""
+    try:
+        return details.current_url_abs_path or "/"
+    except ValueError:  # the header holds no address
+        return "/"

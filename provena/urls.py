@@ -9,7 +9,7 @@ from django.views.generic import TemplateView
 urlpatterns = [
     path("", include("registry.urls")),
     path("jobs/", include("jobs.urls")),
-    path("account/login/", auth.LoginView.as_view(redirect_authenticated_user=True), name="login"),
+    path("account/login/", auth.LoginView.as_view(), name="login"),
     path("account/logout/", auth.LogoutView.as_view(), name="logout"),
     path("account/password/", auth.PasswordChangeView.as_view(), name="password_change"),
     path(

@@ -41,7 +41,12 @@ class RelationAdmin(ReadOnly, admin.ModelAdmin):
 
 
 @admin.register(PersonLink)
-class PersonLinkAdmin(ReadOnly, admin.ModelAdmin):
+class PersonLinkAdmin(admin.ModelAdmin):
+    """A user links themself once; administrators assign, change and clear links here."""
+
+    fields = ("user", "person")
+    autocomplete_fields = ("user",)
+    raw_id_fields = ("person",)
     list_display = ("user", "person", "at")
     list_select_related = ("user", "person")
     search_fields = ("user__username", "=person__handle")

@@ -11,6 +11,7 @@ from typing import Any
 
 from django import forms
 from django.http import QueryDict
+from django.utils.datastructures import MultiValueDict
 from django.utils.safestring import SafeString
 
 from registry.kinds import Findings, Kind
@@ -41,7 +42,7 @@ class Input:
     label: str
     help: str
     required: bool
-    shape: str  # a key of WIDGETS, "line" or "pairs"
+    shape: str  # see Kind.formats
     value: Any
     errors: list[str] = field(default_factory=list)
     pairs: list[Pair] = field(default_factory=list)
@@ -49,6 +50,10 @@ class Input:
     @property
     def id(self) -> str:
         return f"id_{self.name}"
+
+    @property
+    def widget(self) -> forms.Widget:
+        return WIDGETS.get(self.shape, forms.TextInput)()
 
     @property
     def html(self) -> SafeString:
@@ -61,8 +66,7 @@ class Input:
             attributes["aria-invalid"] = "true"
         if self.shape == "textarea":
             attributes["rows"] = 5
-        widget = WIDGETS.get(self.shape, forms.TextInput)()
-        return widget.render(self.name, self.value, attrs=attributes)
+        return self.widget.render(self.name, self.value, attrs=attributes)
 
 
 class KindForm:
@@ -81,11 +85,8 @@ class KindForm:
         self.kind = kind
         self.faults: list[str] = []
         self.content: dict[str, Any] = {}
-        schema = kind.model_json_schema()
-        names = [name for name in kind.model_fields if name != "user_metadata"]
         self.inputs = [
-            self._input(name, schema["properties"][name], data, initial or {})
-            for name in [*names, "user_metadata"]
+            self._input(name, shape, data, initial or {}) for name, shape in kind.formats().items()
         ]
 
     def input(self, name: str) -> Input:
@@ -134,19 +135,21 @@ class KindForm:
     def _input(
         self,
         name: str,
-        schema: dict[str, Any],
+        shape: str,
         data: QueryDict | None,
         initial: Mapping[str, Any],
     ) -> Input:
-        shape = _shape(schema)
+        about = self.kind.model_fields[name]
         shown = Input(
             name=name,
-            label=schema["title"],
-            help=schema["description"],
-            required=self.kind.model_fields[name].is_required(),
+            label=about.title or name,
+            help=about.description or "",
+            required=about.is_required(),
             shape=shape,
-            value=data.get(name, "") if data is not None else initial.get(name, ""),
+            value=initial.get(name, ""),
         )
+        if data is not None:
+            shown.value = shown.widget.value_from_datadict(data, MultiValueDict(), name) or ""
         if shape == "pairs":
             shown.pairs = _pairs(name, data, initial.get(name) or {})
         return shown
@@ -165,18 +168,6 @@ class KindForm:
         notes.pop("", None)
         if notes:
             self.content[shown.name] = notes
-
-
-def _shape(schema: dict[str, Any]) -> str:
-    """How a field is filled in, from its JSON schema; an optional one is a choice with null."""
-    options = schema.get("anyOf", [schema])
-    chosen = next(option for option in options if option.get("type") != "null")
-    if chosen.get("type") == "object":
-        return "pairs"
-    if chosen.get("type") == "boolean":
-        return "boolean"
-    written_as = chosen.get("format", schema.get("format", ""))
-    return written_as if written_as in WIDGETS else "line"
 
 
 def _pairs(name: str, data: QueryDict | None, initial: Mapping[str, str]) -> list[Pair]:

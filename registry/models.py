@@ -1,5 +1,6 @@
 """Items with a persistent id, their revisions, and the W3C PROV relations between them."""
 
+import re
 from typing import TYPE_CHECKING
 
 from django.conf import settings
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from registry.kinds import Kind
 
 FIRST_NUMBER = 1_000_000
+HANDLE = re.compile(r"[A-Za-z0-9._-]+/[0-9]+")
 
 
 class Mint(models.Model):
@@ -153,12 +155,18 @@ class Relation(models.Model):
 
 
 class PersonLink(models.Model):
-    """Which Person of the registry a user is. Made by the user alone, because it needs consent."""
+    """Which Person of the registry a user is. Made by the user, because it needs
+    consent, or by an administrator."""
 
     user = models.OneToOneField(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="person_link"
     )
-    person = models.ForeignKey(Item, on_delete=models.PROTECT, related_name="+")
+    person = models.ForeignKey(
+        Item,
+        on_delete=models.PROTECT,
+        related_name="+",
+        limit_choices_to={"subtype": "PERSON"},
+    )
     at = models.DateTimeField(default=timezone.now)
 
     def __str__(self) -> str:

@@ -16,20 +16,15 @@ class Row:
 
     label: str
     value: Any
-    shape: str  # text, link, email, flag, item, notes
+    shape: str  # see Kind.formats
 
 
 def overview(item: Item) -> list[Row]:
     """The fields of an item in the order of its kind, those left out omitted."""
     fields = item.kind.model_fields
-    names = [name for name in fields if name != "user_metadata"] + ["user_metadata"]
     return [
-        Row(
-            label=fields[name].title or name,
-            value=item.info[name],
-            shape=_shape(name, item.info[name]),
-        )
-        for name in names
+        Row(label=fields[name].title or name, value=item.info[name], shape=shape)
+        for name, shape in item.kind.formats().items()
         if name in item.info
     ]
 
@@ -41,17 +36,3 @@ def subjects(user: User, handles: Iterable[str]) -> Mapping[str, Subject]:
         item.handle: Subject(item.display_name, item.get_absolute_url())
         for item in found.only("handle", "display_name")
     }
-
-
-def _shape(name: str, value: Any) -> str:
-    if isinstance(value, Mapping):
-        return "notes"
-    if isinstance(value, bool):
-        return "flag"
-    if name.endswith("_item_id"):
-        return "item"
-    if name == "email":
-        return "email"
-    if isinstance(value, str) and value.lower().startswith(("http://", "https://")):
-        return "link"
-    return "text"

@@ -50,6 +50,17 @@ def register(*, subtype: str, content: Mapping[str, Any], owner: User) -> Item:
         return create(handle=handle, content=parsed, owner=owner, creation_workflow=workflow)
 
 
+def register_self(*, content: Mapping[str, Any], user: User) -> Item:
+    """Register a Person and say that `user` is it, both or neither.
+
+    Raises Refused, or Findings with every fault of the content.
+    """
+    with transaction.atomic():
+        person = register(subtype=kinds.agents.Person.subtype, content=content, owner=user)
+        link_person(user=user, person=person)
+    return person
+
+
 def may_register(kind: type[Kind], owner: User) -> Item | None:
     """The Person that `owner` is, or None where the kind needs none. Raises Refused."""
     if not owner.email:

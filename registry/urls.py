@@ -2,11 +2,12 @@
 
 from django.urls import path, register_converter
 
+from registry.models import HANDLE
 from registry.views import account, explore, items
 
 
 class HandleConverter:
-    regex = r"[A-Za-z0-9._-]+/[0-9]+"
+    regex = HANDLE.pattern
 
     def to_python(self, value: str) -> str:
         return value

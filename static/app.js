@@ -17,7 +17,8 @@ function improve(root) {
     time.textContent = shown.format(at);
     time.title = exact.format(at);
   }
-  for (const button of root.querySelectorAll("[data-copy][hidden]")) {
+  // Browsers offer the clipboard on https and on this machine only.
+  for (const button of navigator.clipboard ? root.querySelectorAll("[data-copy][hidden]") : []) {
     button.hidden = false;
   }
 }

@@ -1,5 +1,6 @@
 """What all kinds share: the common fields, the facts about a kind, and the list of kinds."""
 
+import re
 import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -41,11 +42,20 @@ def _printable(text: str) -> str:
     return text
 
 
+def _one_line(text: str) -> str:
+    """Names and addresses: no line breaks, and nothing that makes text read backwards."""
+    for character in text:
+        if character in "\n\t" or unicodedata.bidirectional(character) in _REORDERING:
+            raise ValueError(f"the character U+{ord(character):04X} cannot be part of one line")
+    return text
+
+
 def _unix_lines(text: Any) -> Any:
     """Browsers send line breaks as CR LF; one text must not become two by where it was typed."""
     return text.replace("\r\n", "\n").replace("\r", "\n") if isinstance(text, str) else text
 
 
+_REORDERING = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
 _http_url = TypeAdapter(HttpUrl)
 
 
@@ -53,14 +63,19 @@ def _is_http_url(text: str) -> str:
     """Checked as a URL but kept as it was typed: clients compare it with what they sent."""
     try:
         _http_url.validate_python(text)
-    except ValidationError:
+        if not re.match("https?://[^/]", text, re.IGNORECASE):  # pydantic mends "http:example.org"
+            raise ValueError
+    except ValueError:
         raise ValueError("write a whole web address, such as https://example.org/page") from None
     return text
 
 
 _Checked = (BeforeValidator(_unix_lines), AfterValidator(_printable))
 Line = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=SHORT), *_Checked
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=SHORT),
+    *_Checked,
+    AfterValidator(_one_line),
 ]
 Text = Annotated[
     str,
@@ -72,10 +87,15 @@ WebAddress = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=2_000),
     *_Checked,
+    AfterValidator(_one_line),
     AfterValidator(_is_http_url),
     Field(json_schema_extra={"format": "uri"}),
 ]
-ItemId = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[\w.-]+/\d+$")]
+ItemId = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, pattern=r"^[A-Za-z0-9._-]+/[0-9]+$"),
+    Field(json_schema_extra={"format": "item"}),
+]
 
 
 def _distinct_keys(notes: Any) -> Any:
@@ -151,9 +171,21 @@ class Kind(BaseModel):
         """What is wrong with content of the right shape: rules that types cannot say."""
         return []
 
+    @classmethod
+    def field_names(cls) -> list[str]:
+        """The fields as forms and pages show them: in the order of the class, the notes last."""
+        return [name for name in cls.model_fields if name != "user_metadata"] + ["user_metadata"]
+
     def stored(self) -> dict[str, Any]:
         """The content as JSON; what was left out stays absent."""
         return self.model_dump(mode="json", exclude_none=True)
+
+    @classmethod
+    def formats(cls) -> dict[str, str]:
+        """How each field is written: `line`, `textarea`, `uri`, `email`, `boolean`, `integer`,
+        `item` (a persistent id) or `pairs` (keys and texts), from the JSON schema."""
+        properties = cls.model_json_schema()["properties"]
+        return {name: _format(properties[name]) for name in cls.field_names()}
 
     @classmethod
     def words(cls, info: Mapping[str, Any]) -> str:
@@ -218,6 +250,17 @@ def _readable(fault: dict[str, Any]) -> tuple[tuple[str | int, ...], str]:
     text = text[:1].upper() + text[1:]
     path = tuple(part for part in fault["loc"] if part != "[key]")
     return path, text if text.endswith(".") else f"{text}."
+
+
+def _format(schema: Mapping[str, Any]) -> str:
+    """How a field is written; an optional one is in its schema a choice between it and null."""
+    options = schema.get("anyOf", [schema])
+    chosen = next(option for option in options if option.get("type") != "null")
+    if chosen["type"] == "object":
+        return "pairs"
+    if chosen["type"] in {"boolean", "integer"}:
+        return str(chosen["type"])
+    return str(chosen.get("format") or schema.get("format") or "line")
 
 
 def _texts(value: Any) -> list[str]:

@@ -26,9 +26,7 @@ def dot(graph: Neighbourhood) -> str:
             **{"class": f"item {item.category} kind-{item.subtype}{centre}"},
         )
     for edge in graph.edges:
-        drawing.edge(
-            f"item{edge.source_id}", f"item{edge.target_id}", label=f" {edge.get_type_display()} "
-        )
+        drawing.edge(f"item{edge.source.pk}", f"item{edge.target.pk}", label=f" {edge.label} ")
     return drawing.source
 
 

@@ -5,7 +5,7 @@ from django.contrib import messages
 from django.contrib.auth.models import User
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_http_methods, require_POST
 
 from provena.http import HtmxRequest
 from registry import kinds, services
@@ -21,6 +21,7 @@ class AccountForm(forms.ModelForm):
     email = forms.EmailField(help_text="Needed to register items: who does must be reachable.")
 
 
+@require_http_methods(["GET", "HEAD", "POST"])
 def account(request: HtmxRequest) -> HttpResponse:
     """Name, email address, password and the linked Person of the user."""
     form = AccountForm(request.POST or None, instance=request.user)

@@ -2,6 +2,7 @@
 
 from django.http import HttpResponse
 from django.shortcuts import render
+from django.views.decorators.http import require_safe
 
 from jobs.models import Job, Status, no_worker
 from provena.http import HtmxRequest, wants_fragment
@@ -12,6 +13,7 @@ from registry.models import Item
 RECENT = 6
 
 
+@require_safe
 def home(request: HtmxRequest) -> HttpResponse:
     """What concerns the user: their latest items, their jobs that need a look, a way to begin."""
     own_jobs = Job.objects.filter(owner=request.user).defer("payload", "result", "traceback")
@@ -27,6 +29,7 @@ def home(request: HtmxRequest) -> HttpResponse:
     return render(request, "registry/home.html", context)
 
 
+@require_safe
 def explore(request: HtmxRequest) -> HttpResponse:
     """All readable items, newest first, by kind."""
     subtype = request.GET.get("kind", "").upper()

@@ -7,14 +7,14 @@ from django.contrib.auth.models import User
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_http_methods, require_safe
 
 from jobs import views as job_views
 from provena.http import HtmxRequest, wants_fragment
 from registry import kinds, presentation, services
 from registry.forms import KindForm
 from registry.kinds import Kind
-from registry.models import Item
+from registry.models import HANDLE, Item
 from registry.provenance import diagram
 from registry.provenance import lineage as walks
 
@@ -23,16 +23,20 @@ UNPROCESSABLE = 422
 
 def item_for(user: User, handle: str) -> Item:
     """The item, if the user may read it. For others it does not exist: Http404."""
+    if not HANDLE.fullmatch(handle):
+        raise Http404(f"{handle!r} is no persistent id.")
     readable = Item.objects.readable_by(user).select_related("owner", "creation_workflow")
     return get_object_or_404(readable, handle=handle)
 
 
+@require_safe
 def choose_kind(request: HtmxRequest) -> HttpResponse:
     """The first step of registering: which kind of item."""
     context = {"kinds": kinds.user_made_kinds(), "person": services.person_of(request.user)}
     return render(request, "registry/choose_kind.html", context)
 
 
+@require_http_methods(["GET", "HEAD", "POST"])
 def register(request: HtmxRequest, subtype: str) -> HttpResponse:
     """The form of a kind. A refused form keeps all that was typed."""
     kind = _user_made(subtype)
@@ -49,7 +53,10 @@ def register(request: HtmxRequest, subtype: str) -> HttpResponse:
             return render(request, "registry/_pairs.html", {"input": form.input("user_metadata")})
     elif request.method == "POST" and not refusal:
         if form.is_valid():
-            return _registered(request, kind, form)
+            try:
+                return _registered(request, kind, form)
+            except services.Refused as refused:
+                refusal = refused
         status = UNPROCESSABLE
     context = {
         "kind": kind,
@@ -61,7 +68,7 @@ def register(request: HtmxRequest, subtype: str) -> HttpResponse:
     return render(request, "registry/register.html", context, status=status)
 
 
-@require_GET
+@require_safe
 def detail(request: HtmxRequest, handle: str) -> HttpResponse:
     """An item's overview, with the workflow that recorded its creation."""
     item = item_for(request.user, handle)
@@ -80,7 +87,7 @@ def detail(request: HtmxRequest, handle: str) -> HttpResponse:
     return render(request, "registry/item_overview.html", context)
 
 
-@require_GET
+@require_safe
 def lineage(request: HtmxRequest, handle: str) -> HttpResponse:
     """What an item came from and what came from it, one step each way."""
     item = item_for(request.user, handle)
@@ -89,7 +96,7 @@ def lineage(request: HtmxRequest, handle: str) -> HttpResponse:
     return render(request, "registry/item_lineage.html", context)
 
 
-@require_GET
+@require_safe
 def workflow(request: HtmxRequest, handle: str) -> HttpResponse:
     """The fragment by which the workflow panel of an item updates itself."""
     item = item_for(request.user, handle)
@@ -108,11 +115,12 @@ def _user_made(subtype: str) -> type[Kind]:
 
 
 def _registered(request: HtmxRequest, kind: type[Kind], form: KindForm) -> HttpResponse:
-    item = services.register(subtype=kind.subtype, content=form.content, owner=request.user)
-    messages.success(request, f"{kind.label} registered as {item.handle}.")
     if _would_link(kind, request):
-        services.link_person(user=request.user, person=item)
+        item = services.register_self(content=form.content, user=request.user)
         messages.success(request, "Your account is linked to it: you can register entities now.")
+    else:
+        item = services.register(subtype=kind.subtype, content=form.content, owner=request.user)
+    messages.success(request, f"{kind.label} registered as {item.handle}.")
     return redirect(item)
 
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
 from registry import demo, services
@@ -15,8 +15,18 @@ class Command(BaseCommand):
 
     @transaction.atomic
     def handle(self, *args: Any, **options: Any) -> None:
+        names = {user.username for user in demo.USERS}
+        present = set(User.objects.values_list("username", flat=True))
+        if present - names and names - present:
+            raise CommandError(
+                "This database has users of its own. The demo data, with its well-known "
+                "passwords, is for a site of its own."
+            )
         users = {user.username: _user(user) for user in demo.USERS}
-        made = sum(_registered(entry, users[entry.owner]) for entry in demo.ITEMS)
+        try:
+            made = sum(_registered(entry, users[entry.owner]) for entry in demo.ITEMS)
+        except services.Refused as refused:
+            raise CommandError(f"The demo data cannot be completed: {refused}") from None
         self.stdout.write(
             f"Demo data: {made} items made, {len(demo.ITEMS) - made} were there. "
             f"Users {', '.join(users)}, password {demo.PASSWORD}."

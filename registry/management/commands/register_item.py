@@ -82,7 +82,7 @@ def _content(file: str) -> dict[str, Any]:
         content = json.loads(raw.decode("utf-8-sig"))
     except OSError as error:
         raise CommandError(f"{file} cannot be read: {error.strerror}.") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise CommandError(f"{file} is not JSON in UTF-8: {error}.") from None
     if not isinstance(content, dict):
         raise CommandError(f'{file} must hold one JSON object, such as {{"name": "..."}}.')
