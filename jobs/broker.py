@@ -5,6 +5,7 @@ through Django-Q2's local queue to a worker is only a pointer: job id and attemp
 """
 
 import logging
+import random
 import time
 from typing import Any
 
@@ -20,13 +21,14 @@ from jobs.wakeup import Wakeup
 logger = logging.getLogger(__name__)
 
 AFTER_DATABASE_ERROR = 1  # seconds
+SWEEP_EVERY = (2.0, 4.0)  # seconds
 
 
 class JobBroker(Broker):
     """Hands PENDING jobs to the workers of a cluster. `list_key` is the name of the queue."""
 
     def __init__(self, list_key: str | None = None) -> None:
-        super().__init__(list_key)
+        super().__init__(list_key or definitions.DEFAULT_QUEUE)
         self._start_afresh()
 
     def __setstate__(self, state: tuple[str, str | None]) -> None:
@@ -36,6 +38,7 @@ class JobBroker(Broker):
     def _start_afresh(self) -> None:
         self._wakeup = Wakeup()
         self._heartbeat = cluster.Heartbeat()
+        self._next_sweep = 0.0
 
     def dequeue(self) -> list[tuple[int, str]] | None:
         """The next jobs as (job id, message), or None after a wait in which nothing came.
@@ -45,7 +48,8 @@ class JobBroker(Broker):
         """
         try:
             self._wakeup.listen()
-            claimed = lifecycle.claim(self.list_key, Conf.BULK)
+            self._sweep_sometimes()
+            claimed = lifecycle.claim(self.list_key, Conf.BULK, cluster.Holder.name())
             if not claimed:
                 self._wakeup.wait(Conf.POLL)
         except Error:
@@ -64,7 +68,17 @@ class JobBroker(Broker):
 
     def set_stat(self, key: str, value: str, timeout: int) -> None:
         """Called by the sentinel process in every guard cycle: the cluster's heartbeat."""
-        self._heartbeat.beat(SignedPackage.loads(value), self.list_key)
+        try:
+            self._heartbeat.beat(SignedPackage.loads(value), self.list_key)
+        except Error:
+            connection.close()  # a broken one would stay broken
+            raise
+
+    def _sweep_sometimes(self) -> None:
+        """Every few seconds, at random, so that several clusters do not sweep in step."""
+        if time.monotonic() >= self._next_sweep:
+            lifecycle.sweep()
+            self._next_sweep = time.monotonic() + random.uniform(*SWEEP_EVERY)  # noqa: S311
 
     def ping(self) -> bool:
         return True

@@ -1,13 +1,15 @@
-"""What a Django-Q2 cluster needs beyond Django-Q2: a heartbeat, and no orphans.
+"""What a Django-Q2 cluster needs beyond Django-Q2 so that it cannot freeze and leaves no orphans.
 
-Two upstream faults are mended here (both measured with Django-Q2 1.11.1):
-- A SIGTERM to the whole process group (Ctrl-C, honcho, many supervisors) kills the sentinel while
-  the main process still needs it to stop the workers, and the main process hangs. The sentinel
-  and its children therefore get a process group of their own, and only main is told.
-- If main or sentinel is killed, the others live on unguarded. Each process therefore watches its
-  parent and ends when it is gone; the jobs they held are delivered again, so nothing is lost.
+Faults of Django-Q2 1.11.1 that are mended here, each measured:
+- Killing one process freezes the others for good (see jobs.killproof).
+- A SIGTERM to the whole process group (Ctrl-C, honcho) kills the sentinel while the main process
+  still needs it to stop the workers. Sentinel and children get a process group of their own.
+- If main or sentinel is killed, the others go on unguarded. Each process watches its parent and
+  ends when it is gone; main starts a new sentinel.
+- What a killed process held waits for its lease. The sentinel sees the death and gives it back.
 """
 
+import logging
 import os
 import signal
 import threading
@@ -15,30 +17,91 @@ import time
 from datetime import datetime, timedelta
 from typing import Any
 
+import django_q.cluster
+import django_q.monitor
+from django.db import connection, connections
 from django.utils import timezone
-from django_q import cluster as django_q_cluster
 from django_q.conf import Conf
 from django_q.status import Stat
 
-from jobs.models import Cluster
+from jobs import killproof, lifecycle
+from jobs.models import Cluster as Heartbeats
+
+logger = logging.getLogger(__name__)
 
 PARENT_CHECK = 0.5  # seconds
 BEAT = timedelta(seconds=1)
 FORGOTTEN = timedelta(days=1)
+BEFORE_RESTART = 1  # seconds
 
 
-class Sentinel(django_q_cluster.Sentinel):
-    """Django-Q2's sentinel in a process group of its own."""
+def run(broker: Any) -> None:
+    """Be the main process of a cluster until SIGTERM or SIGINT; running jobs end first.
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        os.setpgrp()
-        super().__init__(*args, **kwargs)
+    A sentinel that dies is replaced, and what its processes held is given back.
+    """
+    _patch()
+    while True:
+        cluster = Cluster(broker)
+        cluster.start()
+        cluster.sentinel.join()
+        if Cluster.is_told_to_stop:
+            return
+        logger.critical("The sentinel of cluster %s died; starting another.", cluster.cluster_id)
+        _give_back(str(cluster.cluster_id))
+        connections.close_all()  # the next sentinel must not inherit one
+        time.sleep(BEFORE_RESTART)
 
 
-def guard() -> None:
-    """Make the cluster that this process is about to start one that stops cleanly."""
-    django_q_cluster.Sentinel = Sentinel
-    os.register_at_fork(after_in_child=_end_with_parent)
+class Cluster(django_q.cluster.Cluster):
+    """Django-Q2's main process, which remembers that it was told to stop."""
+
+    is_told_to_stop = False
+
+    def sig_handler(self, signum: int, frame: Any) -> None:
+        Cluster.is_told_to_stop = True
+        super().sig_handler(signum, frame)
+
+
+class Sentinel(django_q.cluster.Sentinel):
+    """Django-Q2's sentinel, which listens to its main process only and knows what its children
+    held."""
+
+    def __init__(self, stop: Any, start: Any, cluster_id: Any, *args: Any, **kwargs: Any) -> None:
+        os.setpgrp()  # a terminal's Ctrl-C and honcho's SIGTERM go to whole groups
+        Holder.cluster = str(cluster_id)
+        super().__init__(stop, start, cluster_id, *args, **kwargs)
+
+    def start(self) -> None:
+        """Guard the cluster until main says stop.
+
+        A supervisor's SIGTERM to every process is left to main, here and, because they inherit
+        that, in the children. Should guarding ever fail, the whole group ends at once: main starts
+        another, and an orderly exit would wait for the children.
+        """
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        try:
+            super().start()
+        except BaseException:
+            logger.critical("The sentinel failed.", exc_info=True)
+            os.killpg(0, signal.SIGKILL)
+
+    def reincarnate(self, process: Any) -> None:
+        dead = process.pid
+        if process.is_alive():  # a worker past its timeout that even the alarm could not end
+            process.kill()
+        super().reincarnate(process)
+        _give_back(f"{Holder.cluster}:{dead}")
+
+
+class Holder:
+    """Which process of which cluster this is, as a job's row names it: `cluster id:process id`."""
+
+    cluster = ""
+
+    @classmethod
+    def name(cls) -> str:
+        return f"{cls.cluster}:{os.getpid()}" if cls.cluster else ""
 
 
 class Heartbeat:
@@ -46,11 +109,14 @@ class Heartbeat:
 
     def __init__(self) -> None:
         self._last: datetime | None = None
+        self._is_stopping = False
 
     def beat(self, stat: Stat, queue: str) -> None:
         now = timezone.now()
         if stat.status in (Conf.STOPPING, Conf.STOPPED):
-            Cluster.objects.filter(pk=stat.cluster_id).delete()
+            if not self._is_stopping:
+                Heartbeats.objects.filter(pk=stat.cluster_id).delete()
+            self._is_stopping = True
         elif self._last is None or now - self._last >= BEAT:
             self._last = now
             seen = {
@@ -61,17 +127,43 @@ class Heartbeat:
                 "started_at": stat.tob,
                 "beat_at": now,
             }
-            _, is_new = Cluster.objects.update_or_create(pk=stat.cluster_id, defaults=seen)
+            _, is_new = Heartbeats.objects.update_or_create(pk=stat.cluster_id, defaults=seen)
             if is_new:
-                Cluster.objects.filter(beat_at__lt=now - FORGOTTEN).delete()
+                Heartbeats.objects.filter(beat_at__lt=now - FORGOTTEN).delete()
 
 
-def _end_with_parent() -> None:
+def _patch() -> None:
+    """Put our parts in the place of Django-Q2's, in this process and those it forks."""
+    django_q.cluster.Queue = killproof.Queue
+    django_q.cluster.Event = killproof.Event
+    django_q.cluster.Value = killproof.Value
+    django_q.cluster.Sentinel = Sentinel
+    # It would store each timeout once more, in a table that nobody looks at or empties.
+    django_q.monitor.save_task = lambda task, broker: None
+    parent = os.getpid()
+
+    def before_fork() -> None:
+        nonlocal parent
+        parent = os.getpid()
+
+    os.register_at_fork(before=before_fork, after_in_child=lambda: _end_with(parent))
+
+
+def _give_back(holder: str) -> None:
+    """Put what a dead process or cluster held back into the queue. If that fails, its leases still
+    run out."""
+    try:
+        lifecycle.release(holder)
+    except Exception:
+        logger.exception("What %s held waits for its lease.", holder)
+        connection.close()
+
+
+def _end_with(parent: int) -> None:
     """In a forked process: end at once when the parent is gone, whatever we are doing.
 
     A thread and not a signal of the kernel, because that exists on Linux only.
     """
-    parent = os.getppid()
 
     def watch() -> None:
         while os.getppid() == parent:

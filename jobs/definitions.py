@@ -86,10 +86,6 @@ class WorkflowKind:
     purpose: str
     steps: tuple[str, ...]
 
-    @property
-    def length(self) -> int:
-        return len(self.steps)
-
 
 class Subject(NamedTuple):
     """What a job is about, as a reader may see it."""

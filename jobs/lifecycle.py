@@ -1,9 +1,10 @@
-"""The life of a job: the only place, with the broker's claim, that writes `Job.status`.
+"""The life of a job: the only place that writes `Job.status`.
 
 Each change is one conditional statement, so two deliveries of a job, a worker thought dead and a
 late finish may race, and exactly one of them wins.
 """
 
+import logging
 import random
 import traceback
 from collections.abc import Mapping
@@ -11,34 +12,52 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.db import connection, transaction
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 from django.utils import timezone
+from pydantic import ValidationError
+from pydantic_core import PydanticSerializationError
 
 from jobs import definitions, wakeup
 from jobs.definitions import Payload, PermanentError
-from jobs.models import Batch, Job, JobEvent, Status, Workflow
+from jobs.models import (
+    LEASED,
+    UNFINISHED,
+    Batch,
+    Job,
+    JobEvent,
+    Status,
+    Workflow,
+    sees_all_jobs,
+)
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
+logger = logging.getLogger(__name__)
+
 LEASE_MARGIN = 15  # seconds beyond a job's timeout
+DEQUEUED_LEASE = 60  # seconds from the queue to the start; a dead pusher's jobs come back sooner
 BACKOFF_FIRST, BACKOFF_LONGEST = 2.0, 300.0  # seconds
+SWEEP_LIMIT = 200  # jobs in one transaction
+LONGEST_TEXT = 20_000  # characters of a message or traceback
 TABLE = Job._meta.db_table
 
 # MATERIALIZED, because PostgreSQL may else run the inner SELECT once for each outer row: each run
-# skips the rows that the one before has locked, and LIMIT no longer limits.
+# skips the rows that the one before has locked, and LIMIT no longer limits. No second condition on
+# the status: it would make both planners walk all waiting rows, and the rows are ours by then.
 CLAIM = """
 WITH due AS MATERIALIZED (
     SELECT id FROM {table}
     WHERE status = 'PENDING' AND queue = %s AND run_after <= %s
     ORDER BY run_after, id LIMIT %s {locking}
 )
-UPDATE {table} SET status = 'DEQUEUED', dequeued_at = %s, lease_until = %s
-WHERE id IN (SELECT id FROM due) AND status = 'PENDING'
+UPDATE {table} SET status = 'DEQUEUED', dequeued_at = %s, lease_until = %s, worker = %s
+WHERE id IN (SELECT id FROM due)
 RETURNING id, attempt, sub_type, run_after
 """
 START = """
-UPDATE {table} SET status = 'IN_PROGRESS', attempt = attempt + 1, started_at = %s, lease_until = %s
+UPDATE {table}
+SET status = 'IN_PROGRESS', attempt = attempt + 1, started_at = %s, lease_until = %s, worker = %s
 WHERE id = %s AND attempt = %s AND status = 'DEQUEUED'
 RETURNING *
 """
@@ -50,6 +69,10 @@ class Fenced(Exception):
 
 class TimedOut(Exception):
     """The job ran longer than its kind allows."""
+
+
+class NotPossible(Exception):
+    """The job's state, or who asks, does not allow it; the text says why."""
 
 
 def submit(
@@ -98,12 +121,18 @@ def start_workflow(
 
 
 def submit_next(job: Job, payload: Payload | Mapping[str, Any]) -> Job:
-    """Add the step after `job` in its workflow, in the transaction that finishes `job`."""
+    """Add the step after `job` in its workflow, in the transaction that finishes `job`.
+
+    Raises PermanentError if there is none.
+    """
     if job.workflow is None or job.step is None:
         raise PermanentError(f"Job {job.session_id} is no step of a workflow.")
+    steps = definitions.workflow_kind(job.workflow.kind).steps
     step = job.step + 1
+    if step >= len(steps):
+        raise PermanentError(f"{job.sub_type} is the last step of {job.workflow.kind}.")
     return submit(
-        sub_type=definitions.workflow_kind(job.workflow.kind).steps[step],
+        sub_type=steps[step],
         payload=payload,
         owner=job.owner,
         subject=job.subject,
@@ -112,7 +141,7 @@ def submit_next(job: Job, payload: Payload | Mapping[str, Any]) -> Job:
     )
 
 
-def claim(queue: str, limit: int) -> list[tuple[int, int, str]]:
+def claim(queue: str, limit: int, holder: str = "") -> list[tuple[int, int, str]]:
     """Take at most `limit` due jobs off the queue, oldest first, for the calling broker.
 
     Returns (job id, attempt, sub type) of each. No two brokers get the same job: on PostgreSQL
@@ -126,36 +155,36 @@ def claim(queue: str, limit: int) -> list[tuple[int, int, str]]:
             if not waiting.exists():
                 return []
         locking = "FOR UPDATE SKIP LOCKED" if connection.vendor == "postgresql" else ""
-        lease = _lease(now, 60)
+        lease = now + timedelta(seconds=DEQUEUED_LEASE)
         cursor.execute(
             CLAIM.format(table=TABLE, locking=locking),
-            [queue, _sql(now), limit, _sql(now), _sql(lease)],
+            [queue, _sql(now), limit, _sql(now), _sql(lease), holder],
         )
         rows = cursor.fetchall()
     return [(job, attempt, sub_type) for job, attempt, sub_type, _ in sorted(rows, key=_age)]
 
 
-def start(job_id: int, attempt: int, timeout: int) -> Job | None:
+def start(job_id: int, attempt: int, timeout: int, holder: str = "") -> Job | None:
     """Begin the next attempt of a dequeued job.
 
     None means that the message is stale, a duplicate, or about a job that was cancelled.
     """
     now = timezone.now()
-    started = Job.objects.raw(
-        START.format(table=TABLE),
-        [_sql(now), _sql(_lease(now, timeout)), job_id, attempt],
-    )
-    return next(iter(list(started)), None)
+    parameters = [_sql(now), _sql(_lease(now, timeout)), holder, job_id, attempt]
+    started = list(Job.objects.raw(START.format(table=TABLE), parameters))
+    return started[0] if started else None
 
 
 def succeed(job: Job, result: Payload | None) -> None:
     """Finish the attempt, as the last statement of the handler's own transaction.
 
-    Raises Fenced if the attempt was lost meanwhile, so that the handler's work rolls back.
+    Raises Fenced if the attempt was lost meanwhile, so that the handler's work rolls back, and
+    PermanentError if the result does not fit the job's kind or the handler ended its transaction.
     """
+    _demand_transaction(job)
     updated = _held(job).update(
         status=Status.SUCCEEDED,
-        result=(result or definitions.Nothing()).model_dump(mode="json", exclude_none=True),
+        result=_storable_result(job, result),
         info="",
         traceback="",
         lease_until=None,
@@ -167,46 +196,125 @@ def succeed(job: Job, result: Payload | None) -> None:
 
 def fail(job: Job, error: BaseException) -> None:
     """End the attempt after an error: to the queue again while that can help, else FAILED."""
-    message = explain(error)
-    details = "".join(traceback.format_exception(error))
-    now = timezone.now()
-    final = isinstance(error, PermanentError) or job.attempt >= job.max_attempts
+    _end_attempt(
+        job,
+        kind=JobEvent.Kind.ATTEMPT_FAILED,
+        message=explain(job, error),
+        details=_storable("".join(traceback.format_exception(error))),
+        is_final=isinstance(error, PermanentError) or job.attempt >= job.max_attempts,
+        wait=backoff(job.attempt),
+    )
+
+
+def extend_lease(job: Job, seconds: int) -> None:
+    """Ask for `seconds` more from now, for a handler that knows it needs them.
+
+    Raises Fenced if the attempt was lost or cancelled meanwhile. On PostgreSQL the extension is
+    seen at once, because it goes over a connection of its own; on SQLite nobody else can write
+    while the handler's transaction is open, so it is seen when it matters.
+    """
+    lease = _lease(timezone.now(), seconds)
+    if connection.vendor == "sqlite":
+        updated = _held(job).update(lease_until=lease)
+    else:
+        aside = connection.copy()
+        try:
+            with aside.cursor() as cursor:
+                cursor.execute(
+                    f"UPDATE {TABLE} SET lease_until = %s "  # noqa: S608 - our own table's name
+                    "WHERE id = %s AND attempt = %s AND status = 'IN_PROGRESS'",
+                    [_sql(lease), job.pk, job.attempt],
+                )
+                updated = cursor.rowcount
+        finally:
+            aside.close()
+    if not updated:
+        raise Fenced(f"Attempt {job.attempt} of job {job.session_id} has lost its lease.")
+
+
+def sweep() -> int:
+    """Give back the jobs whose lease has passed, at most SWEEP_LIMIT. Returns how many."""
+    return _give_back(Job.objects.filter(lease_until__lt=timezone.now()))
+
+
+def release(holder: str) -> int:
+    """Give back the jobs of a process that is known to be dead, or of all processes of a cluster.
+
+    `holder` is `cluster id:process id`, or the cluster id alone. Returns how many.
+    """
+    held = Job.objects.filter(worker__startswith=f"{holder}:")
+    if ":" in holder:
+        held = Job.objects.filter(worker=holder)
+    total = 0
+    while given := _give_back(held):
+        total += given
+    return total
+
+
+def retry(job: Job, *, by: "User | None") -> None:
+    """Put a FAILED job back into the queue: the same job, its next attempt, its history kept. What
+    comes after it in its workflow goes on from there. `by` None is an operator's command.
+
+    Raises NotPossible.
+    """
+    _demand_right(job, by, "retried")
     with transaction.atomic():
-        if final:
-            updated = _held(job).update(
-                status=Status.FAILED,
-                info=message,
-                traceback=details,
-                lease_until=None,
-                finished_at=now,
+        updated = Job.objects.filter(pk=job.pk, status=Status.FAILED).update(
+            status=Status.PENDING,
+            info="",
+            traceback="",
+            max_attempts=F("attempt") + _attempts_of(job),
+            run_after=timezone.now(),
+            finished_at=None,
+            cancelled_by=None,
+        )
+        if not updated:
+            raise NotPossible(
+                f"Only a failed job can be retried, and this one is {_status_now(job)}."
             )
-        else:
-            updated = _held(job).update(
-                status=Status.PENDING,
-                info=message,
-                traceback=details,
-                lease_until=None,
-                run_after=now + backoff(job.attempt),
-            )
-        if updated:
-            JobEvent.objects.create(
-                job=job,
-                kind=JobEvent.Kind.ATTEMPT_FAILED,
-                attempt=job.attempt,
-                message=message,
-                traceback=details,
-                at=now,
-            )
+        _note(job, JobEvent.Kind.RETRIED, "Put back into the queue.", by=by)
+        wakeup.announce()
 
 
-def explain(error: BaseException) -> str:
-    """What an error means to the owner of the job."""
+def cancel(job: Job, *, by: "User | None") -> None:
+    """End a job that has not finished: at once if no worker has begun, and by fencing if one has,
+    which then rolls back. It is FAILED, and says by whom. `by` None is an operator's command.
+
+    Raises NotPossible.
+    """
+    _demand_right(job, by, "cancelled")
+    message = f"Cancelled by {by.get_username() if by else 'an operator'}. Nothing was recorded."
+    with transaction.atomic():
+        updated = Job.objects.filter(pk=job.pk, status__in=UNFINISHED).update(
+            status=Status.FAILED,
+            info=message,
+            traceback="",
+            cancelled_by=by,
+            lease_until=None,
+            finished_at=timezone.now(),
+        )
+        if not updated:
+            raise NotPossible(
+                f"Only a job that has not finished can be cancelled; this one is "
+                f"{_status_now(job)}."
+            )
+        _note(job, JobEvent.Kind.CANCELLED, message, by=by)
+
+
+def may_operate(job: Job, user: "User") -> bool:
+    """True for who may retry and cancel the job: its owner, and staff who see all jobs."""
+    return job.owner_id == user.pk or sees_all_jobs(user)
+
+
+def explain(job: Job, error: BaseException) -> str:
+    """What an error means to the owner of the job. The text of an unexpected one may hold anything,
+    so it is for administrators only."""
     if isinstance(error, (PermanentError, TimedOut)):
-        return str(error)
-    summary = f"{type(error).__name__}: {error}".strip(": ")
+        text = _storable(_text_of(error))
+        return text or f"It failed for good, and its handler gave no reason ({_name(error)})."
     return (
-        f"An unexpected error stopped it: {summary}. Nothing of it was recorded. "
-        "An administrator finds the details under the id of this job."
+        f"An unexpected error ({_name(error)}) stopped it. Nothing of it was recorded. "
+        f"Quote job {str(job.session_id)[:8]} to an administrator, who finds the details there."
     )
 
 
@@ -220,6 +328,136 @@ def backoff(attempt: int) -> timedelta:
 def _held(job: Job) -> "QuerySet[Job]":
     """The job's row while this attempt holds it."""
     return Job.objects.filter(pk=job.pk, attempt=job.attempt, status=Status.IN_PROGRESS)
+
+
+def _end_attempt(
+    job: Job, *, kind: str, message: str, details: str, is_final: bool, wait: timedelta
+) -> bool:
+    """End an attempt without success, if it is still the current one. True if it was."""
+    now = timezone.now()
+    outcome: dict[str, Any] = {"info": message, "traceback": details, "lease_until": None}
+    if is_final:
+        outcome |= {"status": Status.FAILED, "finished_at": now}
+    else:
+        outcome |= {"status": Status.PENDING, "run_after": now + wait}
+    with transaction.atomic():
+        updated = _held(job).update(**outcome)
+        if updated:
+            _note(job, kind, message, traceback=details)
+            wakeup.announce()
+    return bool(updated)
+
+
+def _give_back(candidates: "QuerySet[Job]") -> int:
+    """Give back leased jobs whose holder is gone, each only as it was when it was looked at."""
+    leased = candidates.filter(status__in=LEASED)
+    if not leased.exists():  # which takes no lock, and is nearly always so
+        return 0
+    returned = 0
+    with transaction.atomic():
+        rows = leased.select_for_update(skip_locked=True, of=("self",)).order_by("lease_until")
+        for job in rows.defer("payload", "result", "traceback")[:SWEEP_LIMIT]:
+            returned += _take_back(job)
+        if returned:
+            logger.warning("%s jobs were given back, because their worker is gone.", returned)
+            wakeup.announce()
+    return returned
+
+
+def _take_back(job: Job) -> bool:
+    """One of them: a job that had begun has lost an attempt, one that had not has lost nothing."""
+    if job.status == Status.DEQUEUED:
+        same = Job.objects.filter(pk=job.pk, attempt=job.attempt, status=Status.DEQUEUED)
+        return bool(same.update(status=Status.PENDING, lease_until=None))
+    is_final = job.attempt >= job.max_attempts
+    message = "Its worker ended in the middle of it; nothing of that attempt was recorded."
+    if is_final:
+        message += (
+            f" It was given up after {job.attempt} attempts, because it may be what ends them."
+        )
+    return _end_attempt(
+        job,
+        kind=JobEvent.Kind.LOST,
+        message=message,
+        details="",
+        is_final=is_final,
+        wait=timedelta(0),
+    )
+
+
+def _demand_transaction(job: Job) -> None:
+    """A handler that commits or rolls back by itself would part its effects from its success."""
+    raw = connection.connection
+    if connection.vendor == "sqlite":
+        is_open = raw.in_transaction
+    else:
+        is_open = raw.info.transaction_status.name == "INTRANS"
+    if not is_open or connection.needs_rollback:
+        raise PermanentError(
+            f"The handler of {job.sub_type} ended its own transaction, or went on after a database "
+            "error. A programmer must mend it; what it recorded before may have to be undone."
+        )
+
+
+def _storable_result(job: Job, result: Payload | None) -> Any:
+    """The result as JSON that fits the job's kind. Raises PermanentError."""
+    model = definitions.job_kind(job.sub_type).result
+    try:
+        if result is None:
+            fitting = model.model_validate({})
+        elif isinstance(result, model):
+            fitting = result
+        else:
+            raise PermanentError(
+                f"The handler of {job.sub_type} returned {_name(result)} instead of "
+                f"{model.__name__}. A programmer must mend it."
+            )
+        return fitting.model_dump(mode="json", exclude_none=True)
+    except (ValidationError, PydanticSerializationError) as error:
+        raise PermanentError(
+            f"The result of {job.sub_type} is not what its kind declares, or no JSON: {error}"
+        ) from None
+
+
+def _demand_right(job: Job, by: "User | None", what: str) -> None:
+    if by is not None and not may_operate(job, by):
+        raise NotPossible(f"This job can be {what} by its owner or an administrator only.")
+
+
+def _attempts_of(job: Job) -> int:
+    try:
+        return definitions.job_kind(job.sub_type).max_attempts
+    except definitions.UnknownKind:
+        return 1
+
+
+def _status_now(job: Job) -> str:
+    return Job.objects.values_list("status", flat=True).get(pk=job.pk)
+
+
+def _note(
+    job: Job, kind: str, message: str, *, by: "User | None" = None, traceback: str = ""
+) -> None:
+    JobEvent.objects.create(
+        job=job, kind=kind, attempt=job.attempt, message=message, traceback=traceback, by=by
+    )
+
+
+def _name(thing: object) -> str:
+    return type(thing).__name__
+
+
+def _text_of(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:  # an error whose own text is broken must not hide that the job failed
+        return ""
+
+
+def _storable(text: str) -> str:
+    """Text that any database takes, at most LONGEST_TEXT long; of a long one, its end."""
+    clean = text.replace("\0", "\ufffd").encode(errors="replace").decode()
+    return clean[-LONGEST_TEXT:].strip()
 
 
 def _lease(now: datetime, seconds: int) -> datetime:

@@ -29,6 +29,8 @@ class Status(models.TextChoices):
 
 
 FINISHED = (Status.SUCCEEDED, Status.FAILED)
+UNFINISHED = (Status.PENDING, Status.DEQUEUED, Status.IN_PROGRESS)
+LEASED = (Status.DEQUEUED, Status.IN_PROGRESS)
 MEANINGS = {
     Status.PENDING: "Waiting in the queue for a worker.",
     Status.DEQUEUED: "A worker has taken it off the queue and is about to start.",
@@ -95,7 +97,7 @@ class JobQuerySet(models.QuerySet["Job"]):
         return self if sees_all_jobs(user) else self.filter(owner=user)
 
     def unfinished(self) -> "JobQuerySet":
-        return self.exclude(status__in=FINISHED)
+        return self.filter(status__in=UNFINISHED)
 
     def listed(self) -> "JobQuerySet":
         """One row for each standalone job and one, the first, for each batch."""
@@ -127,11 +129,22 @@ class Job(models.Model):
     max_attempts = models.PositiveSmallIntegerField(default=3)
     run_after = models.DateTimeField(default=timezone.now, help_text="Not to be started before.")
     lease_until = models.DateTimeField(null=True, blank=True)
+    worker = models.CharField(
+        max_length=60, blank=True, help_text="Which process holds it: cluster id:process id."
+    )
 
     created_at = models.DateTimeField(default=timezone.now)
     dequeued_at = models.DateTimeField(null=True, blank=True)
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
+    cancelled_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        related_name="+",
+        null=True,
+        blank=True,
+        db_index=False,
+    )
 
     workflow = models.ForeignKey(
         Workflow,
@@ -170,10 +183,21 @@ class Job(models.Model):
             ),
             models.Index(
                 fields=["lease_until"],
-                condition=Q(status__in=[Status.DEQUEUED, Status.IN_PROGRESS]),
+                condition=Q(status__in=LEASED),
                 name="job_leased",
             ),
-            models.Index(F("owner"), F("id").desc(), name="job_of_owner"),
+            models.Index(
+                F("owner"),
+                F("id").desc(),
+                condition=Q(batch_index=None) | Q(batch_index=0),
+                name="job_listed",
+            ),
+            models.Index(
+                F("owner"),
+                F("id").desc(),
+                condition=Q(status__in=[*UNFINISHED, Status.FAILED]),
+                name="job_of_concern",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -189,6 +213,11 @@ class Job(models.Model):
     @property
     def title(self) -> str:
         return definitions.title_of(self.sub_type)
+
+    @property
+    def is_waiting_to_retry(self) -> bool:
+        """True while it waits for its next attempt after one that failed."""
+        return self.status == Status.PENDING and self.run_after > timezone.now()
 
     @property
     def meaning(self) -> str:
@@ -215,12 +244,23 @@ class JobEvent(models.Model):
 
     class Kind(models.TextChoices):
         ATTEMPT_FAILED = "ATTEMPT_FAILED", "Attempt failed"
+        LOST = "LOST", "Worker lost"
+        RETRIED = "RETRIED", "Retried"
+        CANCELLED = "CANCELLED", "Cancelled"
 
     job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="events")
     kind = models.CharField(max_length=20, choices=Kind.choices)
     attempt = models.PositiveSmallIntegerField()
     message = models.TextField()
     traceback = models.TextField(blank=True)
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        related_name="+",
+        null=True,
+        blank=True,
+        help_text="Who did it; nobody for what the system or an operator's command did.",
+    )
     at = models.DateTimeField(default=timezone.now)
 
     class Meta:

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
+from django.views.decorators.http import require_safe
 
 from jobs import definitions, diagram, progress
 from jobs.models import Batch, Job, Status, Workflow, no_worker, sees_all_jobs
@@ -14,6 +15,7 @@ from provena.paging import keyset
 NOTHING_NEW = 204  # htmx leaves the page as it is and asks again later
 
 
+@require_safe
 def job_list(request: HtmxRequest) -> HttpResponse:
     """The jobs that concern the user, newest first; a batch is one row."""
     after = request.GET.get("after")
@@ -23,20 +25,22 @@ def job_list(request: HtmxRequest) -> HttpResponse:
         "page": page,
         "rows": _rows(request, page.rows),
         "after": after,
-        "no_worker": no_worker(),
-        "has_unfinished": Job.objects.visible_to(request.user).unfinished().exists(),
+        "waiting_in_vain": no_worker()
+        and Job.objects.visible_to(request.user).unfinished().exists(),
     }
     if not wants_fragment(request):
         return render(request, "jobs/job_list.html", context)
     return render(request, "jobs/_job_rows.html" if after else "jobs/_job_list.html", context)
 
 
+@require_safe
 def job_detail(request: HtmxRequest, session_id: UUID) -> HttpResponse:
     """Everything about one job. Its fragment asks again while the job is unfinished."""
     visible = Job.objects.visible_to(request.user).select_related("owner", "batch", "workflow")
     job = get_object_or_404(visible, session_id=session_id)
     flow = progress.of_workflow(job.workflow, open_jobs=True) if job.workflow else None
-    seen = f"{job.status}{job.attempt}-{flow.fingerprint if flow else ''}"
+    nobody = job.status == Status.PENDING and no_worker(job.queue)
+    seen = f"{job.status}{job.attempt}-{flow.fingerprint if flow else ''}{'!' if nobody else ''}"
     if wants_fragment(request) and request.GET.get("seen") == seen:
         return HttpResponse(status=NOTHING_NEW)
     context = {
@@ -46,13 +50,14 @@ def job_detail(request: HtmxRequest, session_id: UUID) -> HttpResponse:
         "drawing": diagram.draw(flow) if flow else None,
         "events": job.events.all(),
         "seen": seen,
-        "no_worker": job.status == Status.PENDING and no_worker(job.queue),
+        "no_worker": nobody,
     }
     return render(
         request, "jobs/_job.html" if wants_fragment(request) else "jobs/job_detail.html", context
     )
 
 
+@require_safe
 def batch_detail(request: HtmxRequest, batch_id: UUID) -> HttpResponse:
     """A batch and its jobs, newest first."""
     batch = get_object_or_404(Batch.objects.visible_to(request.user), pk=batch_id)

@@ -44,8 +44,9 @@ class Wakeup:
             while time.monotonic() < deadline and _data_version() == self._version:
                 time.sleep(SQLITE_INTERVAL)
         else:
-            for _ in connection.connection.notifies(timeout=seconds, stop_after=1):
-                pass
+            with connection.wrap_database_errors:
+                for _ in connection.connection.notifies(timeout=seconds, stop_after=1):
+                    pass
 
 
 def _data_version() -> int:

@@ -1,15 +1,17 @@
 """Executing a job in a worker process: claim the attempt, run the handler, finish."""
 
 import logging
+import signal
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from django.db import transaction
+from django.db import connection, transaction
 from django_q.exceptions import TimeoutException
 
 from jobs import definitions, lifecycle
-from jobs.definitions import Payload
+from jobs.cluster import Holder
+from jobs.definitions import InvalidPayload, Payload, PermanentError
 from jobs.models import Job
 
 if TYPE_CHECKING:
@@ -29,6 +31,11 @@ class Run:
         """Whose job it is: the handler acts with this user's rights."""
         return self.job.owner
 
+    def extend_lease(self, seconds: int) -> None:
+        """Ask for that many seconds more from now. Raises Fenced if the job was cancelled or given
+        to another worker: let it pass. The kind's `timeout` still bounds the whole attempt."""
+        lifecycle.extend_lease(self.job, seconds)
+
     def submit_next(self, payload: Payload | Mapping[str, Any]) -> UUID:
         """Queue the next step of this job's workflow; it commits together with this one's success.
 
@@ -42,26 +49,46 @@ def execute(job_id: int, attempt: int, timeout: int) -> None:
 
     `attempt` is how often the job had been started when it was taken off the queue; a message
     that no longer matches is dropped. The handler, its success and the next step are one
-    transaction. Django-Q2 reports a timeout as a SystemExit, which must go on after the job has
-    been failed: it makes Django-Q2 replace the interrupted process.
+    transaction.
     """
-    job = lifecycle.start(job_id, attempt, timeout)
-    if job is None:
-        logger.info("Job %s, attempt %s: not ours any more, dropped.", job_id, attempt)
-        return
     try:
-        with transaction.atomic():
-            lifecycle.succeed(job, _call_handler(job))
-    except lifecycle.Fenced as lost:
-        logger.warning("%s Its work was rolled back.", lost)
+        job = lifecycle.start(job_id, attempt, timeout, Holder.name())
+        if job is None:
+            logger.info("Job %s, attempt %s: not ours any more, dropped.", job_id, attempt)
+            return
+        try:
+            with transaction.atomic():
+                lifecycle.succeed(job, _call_handler(job))
+        except lifecycle.Fenced as lost:
+            logger.warning("%s Its work was rolled back.", lost)
+        except TimeoutException:
+            raise
+        except (Exception, SystemExit) as error:  # whatever a handler raises is the job's outcome
+            signal.alarm(0)  # what follows must not be cut short
+            logger.exception("Job %s %s failed.", job.sub_type, job.session_id)
+            lifecycle.fail(job, error)
     except TimeoutException:
-        lifecycle.fail(job, lifecycle.TimedOut(f"It took longer than {timeout} s and was stopped."))
-        raise
-    except Exception as error:  # whatever a handler raises is the job's outcome
-        logger.exception("Job %s %s failed.", job.sub_type, job.session_id)
-        lifecycle.fail(job, error)
+        _time_out(job_id, attempt, timeout)
+        raise  # it makes Django-Q2 replace this process, in which anything may be half done
+
+
+def _time_out(job_id: int, attempt: int, timeout: int) -> None:
+    """Fail an attempt that the alarm has ended, wherever the alarm struck: it may have left a
+    transaction open that nobody knows of, so the connection goes first."""
+    connection.close()
+    try:
+        job = Job.objects.filter(pk=job_id, attempt=attempt + 1).first()
+        if job:
+            message = f"It took longer than {timeout} s and was stopped. Nothing was recorded."
+            lifecycle.fail(job, lifecycle.TimedOut(message))
+    except Exception:
+        logger.exception("Job %s timed out, and waits for its lease.", job_id)
 
 
 def _call_handler(job: Job) -> Payload | None:
     kind = definitions.job_kind(job.sub_type)
-    return kind.handler(Run(job), kind.check_payload(job.payload))
+    try:
+        payload = kind.check_payload(job.payload)
+    except InvalidPayload as misfit:
+        raise PermanentError(str(misfit)) from None
+    return kind.handler(Run(job), payload)

@@ -16,7 +16,7 @@ from tests.conftest import drain
 
 pytestmark = pytest.mark.django_db
 
-OURS: list[type[Model]] = [Job, Workflow, Batch, Entity, Agent, Activity, Relation, PersonLink]
+READ_ONLY: list[type[Model]] = [Job, Workflow, Batch, Entity, Agent, Activity, Relation]
 QUERIES = ["", "reef", "10378.1/1000001", "0b2f6a0e-4a53-4c56-9a0e-6a3f4e1d2c11", "'\"%\\"]
 
 
@@ -32,7 +32,7 @@ def rows(user: User, make_item: Callable[..., Item]) -> None:
 
 
 @pytest.mark.parametrize("query", QUERIES)
-@pytest.mark.parametrize("model", OURS, ids=lambda model: model.__name__)
+@pytest.mark.parametrize("model", [*READ_ONLY, PersonLink], ids=lambda model: model.__name__)
 def test_lists_can_be_searched(
     admin_client: Client, rows: None, model: type[Model], query: str
 ) -> None:
@@ -40,7 +40,7 @@ def test_lists_can_be_searched(
     assert answer.status_code == 200
 
 
-@pytest.mark.parametrize("model", OURS, ids=lambda model: model.__name__)
+@pytest.mark.parametrize("model", READ_ONLY, ids=lambda model: model.__name__)
 def test_rows_can_be_looked_at_but_not_changed(
     admin_client: Client, rows: None, model: type[Any]
 ) -> None:

@@ -8,6 +8,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from jobs.models import Job, Status
 
+MOST = 100_000
+
 
 class Command(BaseCommand):
     help = "Lists jobs, newest first."
@@ -20,8 +22,8 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="One JSON object a line.")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if options["limit"] < 1:
-            raise CommandError("--limit must be at least 1.")
+        if not 1 <= options["limit"] <= MOST:
+            raise CommandError(f"--limit must be at least 1 and at most {MOST}.")
         jobs = Job.objects.select_related("owner")
         if name := options["user"]:
             if not User.objects.filter(username=name).exists():
