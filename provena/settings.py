@@ -34,6 +34,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django_htmx",
     "django_q",
+    *environment.words("EXTRA_APPS"),  # apps of a group's own, for instance with job kinds
 ]
 
 MIDDLEWARE = [

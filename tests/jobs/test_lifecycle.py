@@ -1,13 +1,13 @@
 """The life of a job, one rule at a time. Races are forced by the order of calls, not by sleeps."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 from django_q.exceptions import TimeoutException
 
@@ -284,3 +284,108 @@ def test_the_database_refuses_a_failure_without_a_reason(user: User) -> None:
         submit(user)
     with pytest.raises(IntegrityError), transaction.atomic():
         Job.objects.update(status=Status.FAILED)
+
+
+class Unprintable(Exception):
+    def __str__(self) -> str:
+        raise ValueError("no text for you")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        PermanentError(),
+        PermanentError("nul \x00 and lone surrogate \udc80"),
+        PermanentError("x" * 100_000),
+        Unprintable(),
+        SystemExit(3),
+    ],
+    ids=["empty", "unstorable", "long", "unprintable", "exit"],
+)
+def test_whatever_a_handler_raises_is_stored(user: User, error: BaseException) -> None:
+    def burst(run: Run, payload: Count) -> None:
+        raise error
+
+    with kind(burst, max_attempts=1):
+        job = submit(user)
+        drain()
+    job.refresh_from_db()
+    assert job.status == Status.FAILED
+    assert 0 < len(job.info) <= lifecycle.LONGEST_TEXT
+    assert job.traceback
+
+
+def test_a_stored_payload_that_no_longer_fits_fails_at_once(user: User) -> None:
+    with kind(nothing):
+        job = submit(user)
+        Job.objects.update(payload={"old": True})
+        drain()
+    job.refresh_from_db()
+    assert (job.status, job.attempt) == (Status.FAILED, 1)
+    assert "number" in job.info
+
+
+@pytest.mark.parametrize("result", [None, {"number": 1}, Payload(), 7])
+def test_a_result_that_does_not_fit_its_kind_fails_at_once(user: User, result: Any) -> None:
+    with kind(lambda run, payload: result, result=Count):
+        job = submit(user)
+        drain()
+    job.refresh_from_db()
+    assert (job.status, job.attempt) == (Status.FAILED, 1)
+    assert "TEST" in job.info
+
+
+class Anything(Payload):
+    value: Any
+
+
+@pytest.mark.parametrize("value", [object(), {1, object()}])
+def test_a_result_that_is_no_json_fails_at_once(user: User, value: Any) -> None:
+    with kind(lambda run, payload: Anything(value=value), result=Anything):
+        job = submit(user)
+        drain()
+    job.refresh_from_db()
+    assert (job.status, job.attempt) == (Status.FAILED, 1)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("statement", ["COMMIT", "ROLLBACK"])
+def test_a_handler_that_ends_its_own_transaction_is_caught(user: User, statement: str) -> None:
+    def end_it(run: Run, payload: Count) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(statement)
+
+    with kind(end_it):
+        job = submit(user)
+        drain()
+    job.refresh_from_db()
+    assert job.status == Status.FAILED
+    assert "ended its own transaction" in job.info
+
+
+def test_a_handler_that_swallows_a_database_error_is_caught(user: User) -> None:
+    def swallow(run: Run, payload: Count) -> None:
+        with suppress(IntegrityError):
+            User.objects.create(username=run.owner.username)
+
+    with kind(swallow):
+        job = submit(user)
+        drain()
+    job.refresh_from_db()
+    assert job.status == Status.FAILED
+    assert "database error" in job.info
+
+
+def test_the_step_after_the_last_is_refused(user: User) -> None:
+    definitions.workflow(name="TEST_FLOW", title="t", purpose="p", steps=("TEST",))
+    try:
+        with kind(lambda run, payload: run.submit_next({"number": 2})):
+            lifecycle.start_workflow(
+                kind="TEST_FLOW", payload={"number": 1}, owner=user, subject="a/1"
+            )
+            drain()
+    finally:
+        del definitions._registry.workflows["TEST_FLOW"]
+    job = Job.objects.get()
+    assert job.status == Status.FAILED
+    assert "last step" in job.info
