@@ -1,14 +1,19 @@
 """Jobs in Django admin: to look at. A hand edit would break what the rows say, so none is offered;
 actions that change a job go through `jobs.lifecycle`."""
 
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.auth.models import User
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django_q import admin as django_q_admin
 from django_q.models import Failure, OrmQ, Schedule, Success
 
-from jobs.models import Batch, Cluster, Job, JobEvent, Workflow
+from jobs import lifecycle
+from jobs.models import UNFINISHED, Batch, Cluster, Job, JobEvent, Status, Workflow, sees_all_jobs
 
 # Django-Q2 keeps nothing in its own tables here, and its forms hold unsigned pickles. Importing its
 # admin first is what registers it, so that it can be taken out again.
@@ -52,6 +57,29 @@ class JobAdmin(ReadOnly, admin.ModelAdmin):
     search_help_text = "A whole session id, a subject id, a user name, or words of the message."
     show_full_result_count = False
     inlines = (EventInline,)
+    actions = ("retry", "cancel")
+
+    def has_operate_permission(self, request: HttpRequest) -> bool:
+        return isinstance(request.user, User) and sees_all_jobs(request.user)
+
+    @admin.action(description="Retry the failed ones", permissions=["operate"])
+    def retry(self, request: HttpRequest, jobs: QuerySet[Job]) -> None:
+        self._operate(request, jobs.filter(status=Status.FAILED), lifecycle.retry, "retried")
+
+    @admin.action(description="Cancel those that have not finished", permissions=["operate"])
+    def cancel(self, request: HttpRequest, jobs: QuerySet[Job]) -> None:
+        self._operate(request, jobs.filter(status__in=UNFINISHED), lifecycle.cancel, "cancelled")
+
+    def _operate(
+        self, request: HttpRequest, jobs: QuerySet[Job], act: Callable[..., None], done: str
+    ) -> None:
+        """Do it to each job; one that changed its state meanwhile is left as it is."""
+        count = 0
+        for job in jobs:
+            with suppress(lifecycle.NotPossible):
+                act(job, by=request.user)
+                count += 1
+        self.message_user(request, f"{count} jobs {done}.")
 
 
 @admin.register(Workflow)

@@ -182,6 +182,11 @@ class Job(models.Model):
                 name="job_waiting",
             ),
             models.Index(
+                fields=["finished_at"],
+                condition=Q(finished_at__isnull=False),
+                name="job_finished",
+            ),
+            models.Index(
                 fields=["lease_until"],
                 condition=Q(status__in=LEASED),
                 name="job_leased",
@@ -215,9 +220,14 @@ class Job(models.Model):
         return definitions.title_of(self.sub_type)
 
     @property
+    def next_try_in(self) -> timedelta:
+        """How long it still has to wait before it may start; zero when it is due."""
+        return max(self.run_after - timezone.now(), timedelta(0))
+
+    @property
     def is_waiting_to_retry(self) -> bool:
         """True while it waits for its next attempt after one that failed."""
-        return self.status == Status.PENDING and self.run_after > timezone.now()
+        return self.status == Status.PENDING and self.attempt > 0 and bool(self.next_try_in)
 
     @property
     def meaning(self) -> str:
@@ -294,6 +304,10 @@ class Cluster(models.Model):
 
     def __str__(self) -> str:
         return f"{self.host}:{self.pid} ({self.queue})"
+
+    @property
+    def is_alive(self) -> bool:
+        return self.beat_at > timezone.now() - HEARTBEAT_TOLERANCE
 
 
 def no_worker(queue: str = definitions.DEFAULT_QUEUE) -> bool:

@@ -7,5 +7,8 @@ from jobs import views
 urlpatterns = [
     path("", views.job_list, name="job-list"),
     path("batch/<uuid:batch_id>/", views.batch_detail, name="batch-detail"),
+    path("workers/", views.workers, name="workers"),
     path("<uuid:session_id>/", views.job_detail, name="job-detail"),
+    path("<uuid:session_id>/retry/", views.job_retry, name="job-retry"),
+    path("<uuid:session_id>/cancel/", views.job_cancel, name="job-cancel"),
 ]

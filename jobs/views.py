@@ -1,13 +1,18 @@
 """The Jobs tab: a user's jobs, one job, one batch, and the panel of a workflow."""
 
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
-from django.http import HttpResponse
-from django.shortcuts import get_object_or_404, render
-from django.views.decorators.http import require_safe
+from django.contrib import messages
+from django.contrib.auth.decorators import login_not_required
+from django.core.exceptions import PermissionDenied
+from django.db import Error, connection
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_POST, require_safe
 
-from jobs import definitions, diagram, progress
+from jobs import definitions, diagram, health, lifecycle, progress
 from jobs.models import Batch, Job, Status, Workflow, no_worker, sees_all_jobs
 from provena.http import HtmxRequest, wants_fragment
 from provena.paging import keyset
@@ -40,7 +45,10 @@ def job_detail(request: HtmxRequest, session_id: UUID) -> HttpResponse:
     job = get_object_or_404(visible, session_id=session_id)
     flow = progress.of_workflow(job.workflow, open_jobs=True) if job.workflow else None
     nobody = job.status == Status.PENDING and no_worker(job.queue)
-    seen = f"{job.status}{job.attempt}-{flow.fingerprint if flow else ''}{'!' if nobody else ''}"
+    state = f"{job.status}{job.attempt}"
+    seen = f"{state}-{flow.fingerprint if flow else ''}{'!' if nobody else ''}"
+    if job.is_waiting_to_retry:
+        seen += f"-{int(job.next_try_in.total_seconds())}"
     if wants_fragment(request) and request.GET.get("seen") == seen:
         return HttpResponse(status=NOTHING_NEW)
     context = {
@@ -48,13 +56,48 @@ def job_detail(request: HtmxRequest, session_id: UUID) -> HttpResponse:
         "subject": definitions.subjects(request.user, [job.subject]).get(job.subject),
         "flow": flow,
         "drawing": diagram.draw(flow) if flow else None,
-        "events": job.events.all(),
+        "events": job.events.select_related("by"),
         "seen": seen,
+        "is_new_state": not request.GET.get("seen", "").startswith(f"{state}-"),
+        "may_operate": lifecycle.may_operate(job, request.user),
         "no_worker": nobody,
     }
     return render(
         request, "jobs/_job.html" if wants_fragment(request) else "jobs/job_detail.html", context
     )
+
+
+@require_POST
+def job_retry(request: HtmxRequest, session_id: UUID) -> HttpResponse:
+    """Put a failed job back into the queue."""
+    return _operate(request, session_id, lifecycle.retry, "It is in the queue again.")
+
+
+@require_POST
+def job_cancel(request: HtmxRequest, session_id: UUID) -> HttpResponse:
+    """End a job that has not finished."""
+    return _operate(request, session_id, lifecycle.cancel, "It is cancelled.")
+
+
+@require_safe
+def workers(request: HtmxRequest) -> HttpResponse:
+    """For staff: clusters, queues, what runs, and what is stuck and why."""
+    if not sees_all_jobs(request.user):
+        raise PermissionDenied
+    return render(request, "jobs/workers.html", {"health": health.look()})
+
+
+@login_not_required
+@require_safe
+def healthz(request: HttpRequest) -> JsonResponse:
+    """For probes: 200 while this server and its database answer, else 503."""
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except Error:
+        connection.close()
+        return JsonResponse({"web": "ok", "database": "does not answer"}, status=503)
+    return JsonResponse({"web": "ok", "database": "ok"})
 
 
 @require_safe
@@ -100,6 +143,20 @@ def panel(request: HtmxRequest, workflow: Workflow, *, refresh_url: str) -> dict
         "no_worker": nobody,
         "seen": f"{flow.fingerprint}{'!' if nobody else ''}",
     }
+
+
+def _operate(
+    request: HtmxRequest, session_id: UUID, act: Callable[..., None], done: str
+) -> HttpResponse:
+    """Do something to a job of the user's, and show the job again with what came of it."""
+    job = get_object_or_404(Job.objects.visible_to(request.user), session_id=session_id)
+    try:
+        act(job, by=request.user)
+    except lifecycle.NotPossible as refused:
+        messages.error(request, str(refused))
+    else:
+        messages.success(request, done)
+    return redirect(job)
 
 
 def _rows(request: HtmxRequest, jobs: list[Job], *, grouped: bool = True) -> list[dict[str, Any]]:

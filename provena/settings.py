@@ -85,6 +85,11 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
         "timeout": 20,
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL",
     }
+else:
+    # A server that vanished without a word is noticed within a minute, not after hours.
+    DATABASES["default"].setdefault("OPTIONS", {}).update(
+        connect_timeout=10, keepalives_idle=30, keepalives_interval=10, keepalives_count=3
+    )
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # The queue is the Job table, so Django-Q2 keeps no copy of a job and no result of its own.
@@ -142,6 +147,7 @@ HTTPS = environment.flag("HTTPS")
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
 SECURE_HSTS_SECONDS = environment.number("HSTS_SECONDS", 3600) if HTTPS else 0
+SECURE_REDIRECT_EXEMPT = [r"^healthz$"]  # probes come from inside, without TLS
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 

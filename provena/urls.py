@@ -6,6 +6,8 @@ from django.contrib.auth.decorators import login_not_required
 from django.urls import include, path
 from django.views.generic import TemplateView
 
+from jobs.views import healthz
+
 urlpatterns = [
     path("", include("registry.urls")),
     path("jobs/", include("jobs.urls")),
@@ -23,5 +25,6 @@ urlpatterns = [
             TemplateView.as_view(template_name="robots.txt", content_type="text/plain")
         ),
     ),
+    path("healthz", healthz, name="healthz"),
     path("admin/", admin.site.urls),
 ]

@@ -2,10 +2,10 @@
 
 import json
 from typing import Any
-from uuid import UUID
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import BaseCommand, CommandParser
 
+from jobs.management.job_ids import job_of
 from jobs.models import Job
 from jobs.templatetags.jobs import duration, pretty_json
 
@@ -19,7 +19,7 @@ class Command(BaseCommand):
         parser.add_argument("--traceback-of-job", action="store_true", help="With its traceback.")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        job = _job(options["id"])
+        job = job_of(options["id"])
         if options["json"]:
             self.stdout.write(
                 json.dumps(_facts(job) | {"payload": job.payload, "result": job.result})
@@ -36,15 +36,6 @@ class Command(BaseCommand):
         )
         if options["traceback_of_job"] and job.traceback:
             self.stdout.write(job.traceback)
-
-
-def _job(text: str) -> Job:
-    try:
-        return Job.objects.select_related("owner").get(session_id=UUID(text))
-    except ValueError:
-        raise CommandError(f"{text!r} is no session id: it looks like 0b2f6a0e-4a53-....") from None
-    except Job.DoesNotExist:
-        raise CommandError(f"There is no job {text}. `manage.py list_jobs` lists them.") from None
 
 
 def _facts(job: Job) -> dict[str, Any]:

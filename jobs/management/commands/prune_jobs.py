@@ -1,0 +1,39 @@
+"""`manage.py prune_jobs --older-than 90d [--dry-run]`: remove old finished jobs."""
+
+import re
+from datetime import timedelta
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
+
+from jobs import retention
+
+UNITS = {"h": "hours", "d": "days", "w": "weeks"}
+
+
+class Command(BaseCommand):
+    help = (
+        "Removes jobs that finished long ago. Jobs are kept until you run this. Those that an "
+        "item's page shows stay for ever, and a batch or workflow goes whole or stays whole."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--older-than", required=True, help="Such as 90d, 12w or 36h.")
+        parser.add_argument("--dry-run", action="store_true", help="Only say what would go.")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        before = timezone.now() - _length(options["older_than"])
+        gone = retention.prune(before, dry_run=options["dry_run"])
+        would = "would be removed" if options["dry_run"] else "were removed"
+        self.stdout.write(
+            f"{gone.jobs} jobs, {gone.workflows} workflows and {gone.batches} batches {would} "
+            f"that finished before {before:%Y-%m-%d %H:%M} UTC."
+        )
+
+
+def _length(text: str) -> timedelta:
+    found = re.fullmatch(r"([0-9]{1,5})([hdw])", text)
+    if not found:
+        raise CommandError(f"--older-than {text!r} is no length of time: write 90d, 12w or 36h.")
+    return timedelta(**{UNITS[found[2]]: int(found[1])})
