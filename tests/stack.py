@@ -1,6 +1,7 @@
 """Real processes for tests: the web server and clusters of workers, as a user would start them."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -18,6 +19,13 @@ from django.db import connection
 from jobs.models import Cluster
 
 PATIENCE = 30  # seconds
+ROLES = {"worker": "ready for work at", "monitor": "monitoring at", "pusher": "pushing tasks at"}
+STOCK = """
+import django; django.setup()
+from django_q.conf import Conf; Conf.CLUSTER_NAME = "provena"
+from django_q.management.commands import qcluster
+qcluster.Command().handle()
+"""
 LOOK_EVERY = 0.02
 
 
@@ -29,6 +37,28 @@ def wait_until(true: Callable[[], Any], what: str, seconds: float = PATIENCE) ->
             return value
         time.sleep(LOOK_EVERY)
     raise AssertionError(f"Waited {seconds:g} s in vain: {what}.")
+
+
+class Worker:
+    """A running cluster and the processes of it."""
+
+    def __init__(self, main: subprocess.Popen[bytes], log: Path) -> None:
+        self.main = main
+        self._log = log
+
+    @property
+    def family(self) -> list[int]:
+        """All processes below main: sentinel, workers, monitor and pusher."""
+        return descendants(self.main.pid)
+
+    def processes(self, role: str) -> list[int]:
+        """The living processes in one role: sentinel, worker, monitor, pusher, main or all."""
+        if role in {"main", "all"}:
+            return [self.main.pid] + (self.family if role == "all" else [])
+        if role == "sentinel":
+            return [pid for pid, parent, _ in processes() if parent == self.main.pid]
+        said = re.findall(rf"{ROLES[role]} ([0-9]+)", self._log.read_text())
+        return [pid for pid in map(int, said) if pid in self.family]
 
 
 class Stack:
@@ -45,6 +75,8 @@ class Stack:
             "DEBUG": "0",
             "LOG_LEVEL": "INFO",
             "PYTHONUNBUFFERED": "1",
+            "DJANGO_SETTINGS_MODULE": "provena.settings",
+            "EXTRA_APPS": "tests.cluster.app",
         }
         (directory / "static").symlink_to(static_root)
 
@@ -59,15 +91,21 @@ class Stack:
         wait_until(self._answers, "the server answers")
         return self.url
 
-    def start_worker(self) -> subprocess.Popen[bytes]:
-        """Start a cluster and return its main process when it has reported."""
+    def start_worker(self, *arguments: str) -> "Worker":
+        """Start a cluster and return it when it has reported.
+
+        With STOCK_CLUSTER=1 in the environment it is Django-Q2's own, without our guards: a way to
+        see what they are for, because the tests of killing then fail.
+        """
         before = set(Cluster.objects.values_list("pk", flat=True))
-        process = self._start("worker", "manage.py", "qcluster")
+        command = ("-c", STOCK) if os.environ.get("STOCK_CLUSTER") else ("manage.py", "qcluster")
+        name = f"worker{len(self._processes)}"
+        process = self._start(name, *command, *arguments)
         wait_until(
             lambda: set(Cluster.objects.values_list("pk", flat=True)) - before,
             "the cluster reports",
         )
-        return process
+        return Worker(process, self.directory / f"{name}.log")
 
     def manage(self, *arguments: str, input: str = "") -> subprocess.CompletedProcess[str]:
         """Run `manage.py` as a person would, to its end."""
@@ -126,3 +164,28 @@ def _database_url() -> str:
         return f"sqlite:///{values['NAME']}"
     user = values["USER"] + (f":{values['PASSWORD']}" if values["PASSWORD"] else "")
     return f"postgres://{user}@{values['HOST']}:{values['PORT'] or 5432}/{values['NAME']}"
+
+
+def descendants(pid: int) -> list[int]:
+    """The ids of all living processes below one."""
+    found, parents = [], {pid}
+    while parents:
+        parents = {
+            child for child, parent, state in processes() if parent in parents and state != "Z"
+        }
+        found += sorted(parents)
+    return found
+
+
+def is_alive(pid: int) -> bool:
+    """True while the process runs; a zombie does not."""
+    return any(found == pid and state != "Z" for found, _, state in processes())
+
+
+def processes() -> list[tuple[int, int, str]]:
+    """(id, id of the parent, state) of each process of this machine."""
+    listed = subprocess.run(
+        ["ps", "-A", "-o", "pid=,ppid=,state="], capture_output=True, text=True, check=True
+    )
+    rows = (line.split() for line in listed.stdout.splitlines())
+    return [(int(pid), int(parent), state) for pid, parent, state in rows]

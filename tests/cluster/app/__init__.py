@@ -1,0 +1,1 @@
+"""Job kinds for tests with real workers, loaded there through EXTRA_APPS."""
