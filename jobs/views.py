@@ -106,7 +106,7 @@ def batch_detail(request: HtmxRequest, batch_id: UUID) -> HttpResponse:
     batch = get_object_or_404(Batch.objects.visible_to(request.user), pk=batch_id)
     after = request.GET.get("after")
     jobs = batch.jobs.select_related("owner").defer("payload", "result", "traceback")
-    page = keyset(jobs, after)
+    page = keyset(jobs, after, key="batch_index")
     counts = progress.of_batches([batch.pk])[batch.pk]
     context = {
         "batch": batch,

@@ -1,7 +1,7 @@
 """Keyset paging, the same for pages and API: no page number, no OFFSET, no COUNT.
 
-A page is cut by a key that only grows (the primary key), so its cost does not depend on how far
-down the list it is, and rows that arrive meanwhile never shift it.
+A page is cut by a key that only grows, mostly the primary key. So its cost does not depend on how
+far down the list it is, and rows that arrive meanwhile never shift it.
 """
 
 import re
@@ -24,22 +24,24 @@ class Page(Generic[M]):
     next: str | None
 
 
-def keyset(queryset: QuerySet[M], after: str | None = None, limit: int = PAGE_SIZE) -> Page[M]:
-    """Cut one page out of `queryset`, by descending primary key.
+def keyset(
+    queryset: QuerySet[M], after: str | None = None, limit: int = PAGE_SIZE, *, key: str = "id"
+) -> Page[M]:
+    """Cut one page out of `queryset`, by descending `key`: a whole number, distinct in it.
 
     `after` is the `next` of the page before. A cursor that is no key of ours, or behind which
     nothing is left, gives the first page: a stale or mangled link still leads somewhere useful.
     """
-    ordered = queryset.order_by("-pk")
-    rows = list(_after(ordered, after)[: limit + 1])
+    ordered = queryset.order_by(f"-{key}")
+    rows = list(_after(ordered, after, key)[: limit + 1])
     if not rows and after:
         rows = list(ordered[: limit + 1])
     more = len(rows) > limit
     rows = rows[:limit]
-    return Page(rows=rows, next=str(rows[-1].pk) if more else None)
+    return Page(rows=rows, next=str(getattr(rows[-1], key)) if more else None)
 
 
-def _after(ordered: QuerySet[M], after: str | None) -> QuerySet[M]:
+def _after(ordered: QuerySet[M], after: str | None, key: str) -> QuerySet[M]:
     if not after or not KEY.fullmatch(after) or int(after) > LARGEST_KEY:
         return ordered
-    return ordered.filter(pk__lt=int(after))
+    return ordered.filter(**{f"{key}__lt": int(after)})

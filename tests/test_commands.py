@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 
 from jobs.models import Job, Status, Workflow
 from registry import demo, services
@@ -119,7 +120,8 @@ def test_waiting_for_a_workflow_that_fails_ends_with_its_reason(
 
     def register_and_fail(**arguments: Any) -> Item:
         item = whole(**arguments)
-        Job.objects.update(status=Status.FAILED, info="The disk is full.")
+        failed = {"status": Status.FAILED, "finished_at": timezone.now()}
+        Job.objects.update(info="The disk is full.", **failed)
         return item
 
     monkeypatch.setattr(services, "register", register_and_fail)

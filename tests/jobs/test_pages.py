@@ -9,7 +9,7 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from jobs.models import Batch, Cluster, Job, Status
+from jobs.models import FINISHED, Batch, Cluster, Job, Status
 from registry.models import Item
 from tests.conftest import drain
 
@@ -28,8 +28,11 @@ def make_job(owner: User, **fields: object) -> Job:
         "status": Status.SUCCEEDED,
         "result": {},
     }
-    if fields.get("status", Status.SUCCEEDED) != Status.SUCCEEDED:
+    status = fields.get("status", Status.SUCCEEDED)
+    if status != Status.SUCCEEDED:
         defaults["result"] = None
+    if status in FINISHED:
+        defaults["finished_at"] = timezone.now()
     return Job.objects.create(owner=owner, **(defaults | fields))
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
+from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from jobs.models import Job, Status
@@ -137,7 +138,8 @@ def test_a_reader_sees_the_workflow_but_not_its_jobs(
     client: Client, user: User, make_user: MakeUser, make_item: MakeItem
 ) -> None:
     item = make_item(user)
-    Job.objects.update(status=Status.FAILED, info="a private message")
+    failed = {"status": Status.FAILED, "finished_at": timezone.now()}
+    Job.objects.update(info="a private message", **failed)
     client.force_login(make_user("ben"))
     page = client.get(item.get_absolute_url()).content.decode()
     assert "Register Create Activity" in page

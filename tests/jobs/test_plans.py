@@ -1,0 +1,137 @@
+"""With many jobs, every hot query uses its index and reads about as many rows as it returns.
+
+The rows are 200,000 here, to be quick; the benchmarks do the same with a million.
+"""
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from jobs import lifecycle
+from jobs.models import FINISHED, LEASED, Batch, Job, Status
+from provena.paging import keyset
+
+pytestmark = pytest.mark.django_db
+
+ROWS = 200_000
+FEW = 400  # rows that a query may read to return a page of 26
+INSERT = """
+INSERT INTO jobs_job (session_id, owner_id, type, sub_type, queue, subject, payload, status, info,
+    traceback, result, attempt, max_attempts, run_after, lease_until, worker, created_at,
+    finished_at, batch_id, batch_index)
+SELECT {uuid}, {owner}, 'T', 'T', 'provena', '', '{{}}', {status}, 'x', '', '{{}}', 1, 3, {now},
+    CASE WHEN n % 20000 IN (3, 4) THEN {now} END, '', {now},
+    CASE WHEN n % 20000 NOT IN (1, 2, 3, 4) THEN {now} END,
+    CASE WHEN n % 2 = 1 THEN {batch} END, CASE WHEN n % 2 = 1 THEN n END
+FROM {numbers}
+"""
+STATUS = """CASE WHEN n % 20000 IN (1, 2) THEN 'PENDING' WHEN n % 20000 = 3 THEN 'DEQUEUED'
+    WHEN n % 20000 = 4 THEN 'IN_PROGRESS' WHEN n % 20000 < 9 THEN 'FAILED' ELSE 'SUCCEEDED' END"""
+
+
+@pytest.fixture
+def rare(make_user: Callable[..., User]) -> User:
+    """Somebody with few jobs, all of them long ago."""
+    return make_user("rare", linked=False)
+
+
+@pytest.fixture
+def crowd(user: User, rare: User, make_user: Callable[..., User]) -> Batch:
+    """Many jobs of two users, half of them in one batch, and the oldest hundred of a third."""
+    other = make_user("ben", linked=False)
+    batch = Batch.objects.create(owner=user, title="t", total=ROWS // 2)
+    sqlite = connection.vendor == "sqlite"
+    numbers = (
+        f"(WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t WHERE n < {ROWS}) "
+        "SELECT n FROM t) AS numbers"
+        if sqlite
+        else f"generate_series(1, {ROWS}) AS numbers(n)"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(
+            INSERT.format(
+                uuid="printf('%032x', n)" if sqlite else "lpad(to_hex(n), 32, '0')::uuid",
+                owner=f"CASE WHEN n <= 100 THEN {rare.pk} WHEN n % 4 < 2 THEN {user.pk} "
+                f"ELSE {other.pk} END",
+                status=STATUS,
+                now="'2026-01-01 00:00:00'" + ("" if sqlite else "::timestamptz"),
+                batch=f"'{batch.pk.hex}'" + ("" if sqlite else "::uuid"),
+                numbers=numbers,
+            )
+        )
+        if not sqlite:
+            cursor.execute("ANALYZE jobs_job")
+    return batch
+
+
+def check(sql: str, parameters: Any, index: str) -> None:
+    """The statement reads few rows, which PostgreSQL tells, or uses that index, which SQLite does:
+    PostgreSQL may take another index that serves as well."""
+    with connection.cursor() as cursor:
+        if connection.vendor == "sqlite":
+            cursor.execute(f"EXPLAIN QUERY PLAN {sql}", parameters)
+            plan = "\n".join(str(row[-1]) for row in cursor.fetchall())
+            assert index in plan, plan
+            assert "TEMP B-TREE" not in plan, plan
+        else:
+            cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}", parameters)
+            found = cursor.fetchone()[0]
+            plan = found if isinstance(found, str) else json.dumps(found)
+            assert "Seq Scan" not in plan, plan
+            assert rows_read(json.loads(plan)[0]["Plan"]) <= FEW, plan
+
+
+def rows_read(node: dict[str, Any]) -> float:
+    """The most rows that any step of a plan read, with those it threw away."""
+    own = (node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"]
+    return max([own, *(rows_read(below) for below in node.get("Plans", []))])
+
+
+def check_queryset(rows: "QuerySet[Any]", index: str) -> None:
+    check(*rows.query.sql_with_params(), index)
+
+
+def test_every_hot_query_uses_its_index(crowd: Batch, user: User, rare: User) -> None:
+    now = timezone.now()
+    sql = lifecycle.CLAIM.format(
+        table="jobs_job",
+        locking="FOR UPDATE SKIP LOCKED" if connection.vendor == "postgresql" else "",
+    )
+    moment = connection.ops.adapt_datetimefield_value(now)
+    check(sql, ["provena", moment, 8, moment, moment, ""], "job_waiting")
+    check_queryset(
+        Job.objects.filter(lease_until__lt=now, status__in=LEASED).order_by("lease_until")[:26],
+        "job_leased",
+    )
+    first = Job.objects.order_by("id").values_list("id", flat=True)[0]
+    middle, early = str(first + ROWS // 2), str(first + 50)
+    for owner, after in ((user, None), (user, middle), (rare, None), (rare, early)):
+        jobs = Job.objects.visible_to(owner)
+        check_queryset(sliced(jobs.listed(), after), "job_listed")
+    for after in (None, str(ROWS // 2)):
+        check_queryset(sliced(crowd.jobs.all(), after, "batch_index"), "autoindex_jobs_job")
+    jobs = Job.objects.visible_to(rare)
+    check_queryset(jobs.unfinished()[:6], "job_unfinished")
+    check_queryset(jobs.filter(status=Status.FAILED)[:6], "job_failed")
+    due = Job.objects.filter(queue="provena", status=Status.PENDING, run_after__lte=now)
+    check_queryset(due.order_by("run_after", "id")[:1], "job_waiting")
+    recent = Job.objects.filter(
+        status__in=FINISHED, finished_at__gt=now - timedelta(minutes=5)
+    ).order_by()
+    check_queryset(recent[:26], "job_finished")
+
+
+def sliced(rows: "QuerySet[Job]", after: str | None, key: str = "id") -> "QuerySet[Job]":
+    """The query that `keyset` makes for a page, as its rows prove."""
+    ordered = rows.order_by(f"-{key}")
+    if after:
+        ordered = ordered.filter(**{f"{key}__lt": int(after)})
+    assert keyset(rows, after, key=key).rows == list(ordered[:25])
+    return ordered[:26]
