@@ -179,9 +179,8 @@ def succeed(job: Job, result: Payload | None) -> None:
     """Finish the attempt, as the last statement of the handler's own transaction.
 
     Raises Fenced if the attempt was lost meanwhile, so that the handler's work rolls back, and
-    PermanentError if the result does not fit the job's kind or the handler ended its transaction.
+    PermanentError if the result does not fit the job's kind.
     """
-    _demand_transaction(job)
     updated = _held(job).update(
         status=Status.SUCCEEDED,
         result=_storable_result(job, result),
@@ -383,20 +382,6 @@ def _take_back(job: Job) -> bool:
         is_final=is_final,
         wait=timedelta(0),
     )
-
-
-def _demand_transaction(job: Job) -> None:
-    """A handler that commits or rolls back by itself would part its effects from its success."""
-    raw = connection.connection
-    if connection.vendor == "sqlite":
-        is_open = raw.in_transaction
-    else:
-        is_open = raw.info.transaction_status.name == "INTRANS"
-    if not is_open or connection.needs_rollback:
-        raise PermanentError(
-            f"The handler of {job.sub_type} ended its own transaction, or went on after a database "
-            "error. A programmer must mend it; what it recorded before may have to be undone."
-        )
 
 
 def _storable_result(job: Job, result: Payload | None) -> Any:

@@ -2,7 +2,8 @@
 
 import logging
 import signal
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -58,7 +59,9 @@ def execute(job_id: int, attempt: int, timeout: int) -> None:
             return
         try:
             with transaction.atomic():
-                lifecycle.succeed(job, _call_handler(job))
+                with _unbroken_transaction(job):
+                    result = _call_handler(job)
+                lifecycle.succeed(job, result)
         except lifecycle.Fenced as lost:
             logger.warning("%s Its work was rolled back.", lost)
         except TimeoutException:
@@ -83,6 +86,35 @@ def _time_out(job_id: int, attempt: int, timeout: int) -> None:
             lifecycle.fail(job, lifecycle.TimedOut(message))
     except Exception:
         logger.exception("Job %s timed out, and waits for its lease.", job_id)
+
+
+@contextmanager
+def _unbroken_transaction(job: Job) -> Iterator[None]:
+    """Within a transaction: see that it is still the same, whole one when the handler is done.
+
+    Otherwise the handler's effects and its success would not be one. Raises PermanentError.
+    """
+    used = False
+
+    def note(execute: Callable[..., Any], *arguments: Any) -> Any:
+        nonlocal used
+        used = True
+        return execute(*arguments)
+
+    with connection.execute_wrapper(note):
+        yield
+    raw = connection.connection
+    if connection.vendor == "sqlite":
+        is_whole = raw.in_transaction
+    else:  # PostgreSQL's begins with its first statement
+        is_whole = raw.info.transaction_status.name in (
+            {"INTRANS"} if used else {"INTRANS", "IDLE"}
+        )
+    if not is_whole or connection.needs_rollback:
+        raise PermanentError(
+            f"The handler of {job.sub_type} ended its own transaction, or went on after a database "
+            "error. A programmer must mend it; what it recorded before may have to be undone."
+        )
 
 
 def _call_handler(job: Job) -> Payload | None:

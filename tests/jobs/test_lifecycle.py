@@ -68,6 +68,14 @@ def test_a_job_runs_and_succeeds_with_an_empty_result(user: User) -> None:
     assert not job.events.exists()
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_handler_that_asks_the_database_nothing_succeeds(user: User) -> None:
+    with kind(nothing):
+        submit(user)
+        drain()
+    assert statuses() == [Status.SUCCEEDED]
+
+
 def test_the_handler_gets_its_payload_and_owner(user: User) -> None:
     seen = []
 
