@@ -179,6 +179,12 @@ def test_demo_twice_is_demo_once(run: Run) -> None:
     assert User.objects.get(username="admin").is_superuser
 
 
+def test_demo_passwords_stay_out_of_a_database_with_users_of_its_own(run: Run, user: User) -> None:
+    with pytest.raises(CommandError, match="users of its own"):
+        run("demo")
+    assert User.objects.count() == 1
+
+
 def test_demo_leaves_a_changed_password_alone(run: Run) -> None:
     run("demo")
     user = User.objects.get(username="modeller")

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.contrib.auth.models import User
+from django.utils import timezone
 from playwright.sync_api import Page
 
 from jobs.models import Job, Status
@@ -22,6 +23,7 @@ def test_axe_finds_nothing_on_any_page(
     user: User,
     make_user: Callable[..., User],
     make_item: Callable[..., Item],
+    admin_user: User,
     scheme: str,
     width: int,
 ) -> None:
@@ -31,7 +33,10 @@ def test_axe_finds_nothing_on_any_page(
     drain()
     failed = Job.objects.filter(sub_type="LODGE_CREATE_ACTIVITY")[0]
     Job.objects.filter(pk=failed.pk).update(
-        status=Status.FAILED, info="Person 10378.1/7 is gone.", result=None
+        status=Status.FAILED,
+        info="Person 10378.1/7 is gone.",
+        result=None,
+        finished_at=timezone.now(),
     )
     waiting = make_item(user)
     newcomer = make_user("new", linked=False)
@@ -66,6 +71,9 @@ def test_axe_finds_nothing_on_any_page(
     page.context.clear_cookies()
     sign_in(page, newcomer)
     problems += check(page, ["/", "/items/new/model/?x", "/jobs/", "/account/"])
+    page.context.clear_cookies()
+    sign_in(page, admin_user)
+    problems += check(page, ["/jobs/workers/", failed.get_absolute_url(), "/jobs/"])
     assert not problems, "\n".join(problems)
 
 

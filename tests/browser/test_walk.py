@@ -155,6 +155,22 @@ def test_the_whole_walk_without_javascript(
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
 
 
+def test_a_job_is_cancelled_and_retried(
+    open_page: OpenPage, user: User, make_item: MakeItem
+) -> None:
+    item = make_item(user)
+    page = open_page(user)
+    page.goto(item.creation_workflow.jobs.get().get_absolute_url())
+    page.get_by_role("button", name="Cancel job").click()
+    expect(page.locator("h1 .state")).to_have_text("FAILED")
+    expect(page.get_by_text("Cancelled by ana. Nothing was recorded.").first).to_be_visible()
+    page.get_by_role("button", name="Retry").click()
+    expect(page.locator("h1 .state")).to_have_text("PENDING")
+    drain()
+    expect(page.locator("h1 .state")).to_have_text("SUCCEEDED")
+    expect(page.get_by_role("button", name="Retry")).to_have_count(0)
+
+
 def test_a_double_click_registers_once(open_page: OpenPage, user: User) -> None:
     page = open_page(user)
     fill_in_a_model(page)

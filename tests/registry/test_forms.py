@@ -111,3 +111,10 @@ def test_what_is_valid_goes_through_a_form_unchanged(
     form = KindForm(kind, posted(stored))
     assert form.is_valid(), form.inputs
     assert kind.parse(form.content).stored() == stored
+
+
+@pytest.mark.parametrize(("sent", "means"), [("on", True), ("true", True), ("false", False)])
+def test_consent_is_a_ticked_box(sent: str, means: bool) -> None:
+    form = KindForm(kinds.kind("PERSON"), posted({"ethics_approved": sent}))
+    form.is_valid()
+    assert form.content["ethics_approved"] is means

@@ -259,3 +259,51 @@ def test_an_item_page_costs_few_queries(
     # session, user, the item with owner and workflow, its jobs, clusters alive
     with django_assert_num_queries(5):
         signed_in.get(item.get_absolute_url())
+
+
+@pytest.mark.parametrize("handle", ["\x00", "x", "../1", "10378.1/1\x00", "1/" + "9" * 400])
+def test_what_is_no_persistent_id_is_a_404(signed_in: Client, handle: str) -> None:
+    assert signed_in.post("/account/person/", {"person": handle}).status_code == 404
+
+
+@pytest.mark.parametrize("address", ["http://[", "not an address", ""])
+def test_an_odd_header_of_htmx_leads_to_signing_in(client: Client, address: str) -> None:
+    answer = client.get("/jobs/", headers=HTMX | {"HX-Current-URL": address})
+    assert (answer.status_code, answer["HX-Redirect"]) == (200, "/account/login/?next=/")
+
+
+def test_signing_in_twice_is_no_loop(signed_in: Client) -> None:
+    assert signed_in.get("/account/login/?next=/account/login/").status_code == 200
+
+
+def test_a_person_and_its_link_are_made_together_or_not_at_all(
+    client: Client, make_user: MakeUser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    newcomer = make_user("new", linked=False)
+    client.force_login(newcomer)
+
+    def refuse(**arguments: object) -> None:
+        raise services.Refused("linked meanwhile")
+
+    monkeypatch.setattr(services, "link_person", refuse)
+    answer = client.post(
+        "/items/new/person/?me", PERSON | {"display_name": "N", "ethics_approved": "on"}
+    )
+    assert answer.status_code == 422
+    assert "linked meanwhile" in answer.content.decode()
+    assert not Item.objects.exists()
+
+
+def test_text_that_begins_with_an_address_stays_text(
+    signed_in: Client, user: User, make_item: MakeItem
+) -> None:
+    item = make_item(user, description="https://example.org/x is where\n\nit began")
+    page = signed_in.get(item.get_absolute_url()).content.decode()
+    assert 'href="https://example.org/x' not in page
+    assert 'href="https://example.org/doc"' in page
+
+
+def test_pages_are_read_with_get_and_head_only(signed_in: Client) -> None:
+    for address in ("/", "/items/", "/jobs/", "/items/new/"):
+        assert signed_in.head(address).status_code == 200
+        assert signed_in.post(address).status_code == 405
