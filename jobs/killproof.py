@@ -39,14 +39,16 @@ class Queue:
         return pickle.loads(self._reader.recv(LARGEST_MESSAGE))  # noqa: S301 - our own processes
 
     def empty(self) -> bool:
-        return not connection.wait([self._reader], 0)
+        return self._reader.fileno() < 0 or not connection.wait([self._reader], 0)
 
     def qsize(self) -> int:
         """0 or 1: whether anything waits. How much is in the Job table."""
         return int(not self.empty())
 
     def close(self) -> None:
-        """Nothing to do: `put` has delivered when it returns."""
+        """Let go of it in this process; what was put is delivered to the others all the same."""
+        self._reader.close()
+        self._writer.close()
 
     def join_thread(self) -> None:
         """Nothing to do: there is no thread."""
@@ -57,6 +59,10 @@ class Event:
 
     def __init__(self) -> None:
         self._reader, self._writer = os.pipe()
+
+    def __del__(self) -> None:
+        os.close(self._reader)
+        os.close(self._writer)
 
     def set(self) -> None:
         if not self.is_set():
