@@ -5,6 +5,7 @@ PYTHON ?= python3
 POSTGRES_URL ?= postgres://postgres@127.0.0.1:5432/postgres
 # More arguments for pytest: make test ARGS="-k lease"
 ARGS ?=
+MINUTES ?= 2
 
 VENV = .venv
 BIN = $(VENV)/bin
@@ -16,7 +17,7 @@ TEMPLATES = $(shell find templates -name '*.html')
 ASK_POSTGRES = $(BIN)/python -c \
     'import psycopg; psycopg.connect("$(POSTGRES_URL)", connect_timeout=2).close()'
 
-.PHONY: help setup run test check format clean
+.PHONY: help setup run test bench soak check format clean
 .NOTPARALLEL:
 
 help: ## list the targets
@@ -60,6 +61,12 @@ test: setup ## run all tests on SQLite, then on PostgreSQL if one answers at POS
 	    echo "$$reason" | grep psycopg.OperationalError || echo "$$reason"; \
 	    test "$$REQUIRE_ALL" != 1 || { echo "REQUIRE_ALL=1 makes that a failure."; exit 1; }; \
 	fi
+
+bench: setup ## measure the jobs engine against others: make bench ARGS="--quick"
+	@POSTGRES_URL='$(POSTGRES_URL)' $(BIN)/python -m benchmarks $(ARGS)
+
+soak: setup ## kill processes at random and look for losses: make soak MINUTES=10 DATABASE_URL=...
+	@$(BIN)/python -m tests.soak --minutes $(MINUTES) $(ARGS)
 
 check: setup ## check format, lint, types, layers, migrations, settings and templates
 	@echo "== Format (ruff)"

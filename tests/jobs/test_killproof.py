@@ -71,9 +71,12 @@ def test_a_queue_outlives_a_reader_that_is_killed_while_it_waits(
 
 def test_a_small_queue_makes_its_writer_wait(make_queue: MakeQueue) -> None:
     queue = make_queue(16)
-    writer = threading.Thread(
-        target=lambda: [queue.put(number) for number in range(1000)], daemon=True
-    )
+
+    def write() -> None:
+        for number in range(1000):
+            queue.put(number)
+
+    writer = threading.Thread(target=write, daemon=True)
     writer.start()
     assert [returns(queue.get) for _ in range(1000)] == list(range(1000))
     writer.join(PATIENCE)
