@@ -1,7 +1,8 @@
 # Everything a developer or CI runs. `make` alone lists the targets.
 
 PORT ?= 8000
-PYTHON ?= python3
+# Whole, because `run` puts the environment's own python3 first in the PATH.
+PYTHON := $(or $(PYTHON),$(shell command -v python3))
 POSTGRES_URL ?= postgres://postgres@127.0.0.1:5432/postgres
 # More arguments for pytest: make test ARGS="-k lease"
 ARGS ?=
