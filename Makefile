@@ -39,15 +39,16 @@ $(VENV)/.up-to-date: pyproject.toml constraints.txt
 # The processes of the Procfile name no folder: they find the environment by PATH. The shell waits
 # beside honcho to answer Ctrl-C and kill alike: honcho stops what it started, and make does not
 # call that an error. `.env` stays unread, because migrate and demo would not see it.
+# Demo data, with its well-known passwords, goes to no database but the local file.
+run: LOCAL = env -u DATABASE_URL
 run: export PATH := $(CURDIR)/$(BIN):$(PATH)
 run: export PORT := $(PORT)
-run: unexport DATABASE_URL # demo data and demo passwords go to no database but the local file
 run: export PROVENA_BANNER := 1
 run: setup ## start web and worker with demo data: http://127.0.0.1:8000, or PORT=...
-	@$(MANAGE) migrate --verbosity 0
-	@$(MANAGE) collectstatic --noinput --verbosity 0
-	@$(MANAGE) demo
-	@honcho --no-prefix --env /dev/null start & honcho=$$!; \
+	@$(LOCAL) $(MANAGE) migrate --verbosity 0
+	@$(LOCAL) $(MANAGE) collectstatic --noinput --verbosity 0
+	@$(LOCAL) $(MANAGE) demo
+	@$(LOCAL) honcho --no-prefix --env /dev/null start & honcho=$$!; \
 	trap 'kill $$honcho; wait $$honcho; exit 0' INT TERM; \
 	wait $$honcho
 

@@ -33,6 +33,7 @@ PARENT_CHECK = 0.5  # seconds
 BEAT = timedelta(seconds=1)
 FORGOTTEN = timedelta(days=1)
 BEFORE_RESTART = 1  # seconds
+AFTER_WORKERS = 5  # seconds
 
 
 def run(broker: Any) -> None:
@@ -41,26 +42,33 @@ def run(broker: Any) -> None:
     A sentinel that dies is replaced, and what its processes held is given back.
     """
     _patch()
-    while True:
+    while not Cluster.is_told_to_stop():
         cluster = Cluster(broker)
         cluster.start()
+        if Cluster.is_told_to_stop():  # while there was no sentinel to pass it on to
+            cluster.stop()
         cluster.sentinel.join()
-        if Cluster.is_told_to_stop:
+        if Cluster.is_told_to_stop():
             return
         logger.critical("The sentinel of cluster %s died; starting another.", cluster.cluster_id)
+        time.sleep(BEFORE_RESTART)  # longer than its children outlive it and may take up a job
         _give_back(str(cluster.cluster_id))
         connections.close_all()  # the next sentinel must not inherit one
-        time.sleep(BEFORE_RESTART)
 
 
 class Cluster(django_q.cluster.Cluster):
     """Django-Q2's main process, which remembers that it was told to stop."""
 
-    is_told_to_stop = False
+    _told_to_stop = False
+
+    @staticmethod
+    def is_told_to_stop() -> bool:
+        return Cluster._told_to_stop
 
     def sig_handler(self, signum: int, frame: Any) -> None:
-        Cluster.is_told_to_stop = True
-        super().sig_handler(signum, frame)
+        Cluster._told_to_stop = True
+        if self.sentinel:
+            super().sig_handler(signum, frame)
 
 
 class Sentinel(django_q.cluster.Sentinel):
@@ -85,6 +93,21 @@ class Sentinel(django_q.cluster.Sentinel):
         except BaseException:
             logger.critical("The sentinel failed.", exc_info=True)
             os.killpg(0, signal.SIGKILL)
+
+    def stop(self) -> None:
+        """Let what runs end. Workers that die now are not replaced, and pusher and sentinel may be
+        waiting for one to empty the full local queue: see to it that this wait ends."""
+        threading.Thread(target=self._end_without_workers, daemon=True).start()
+        super().stop()
+        _give_back(Holder.cluster)  # nothing, unless one died meanwhile
+
+    def _end_without_workers(self) -> None:
+        while any(worker.is_alive() for worker in list(self.pool)):
+            time.sleep(PARENT_CHECK)
+        time.sleep(AFTER_WORKERS)  # an orderly end takes less, and this thread ends with it
+        logger.critical("All workers died while stopping; what they left is given back.")
+        _give_back(Holder.cluster)
+        os.killpg(0, signal.SIGKILL)
 
     def reincarnate(self, process: Any) -> None:
         dead = process.pid

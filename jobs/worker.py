@@ -2,12 +2,13 @@
 
 import logging
 import signal
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 from django_q.exceptions import TimeoutException
 
 from jobs import definitions, lifecycle
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+DATABASE_PATIENCE = 30  # seconds
+AFTER_DATABASE_ERROR = 0.5  # seconds
 
 
 class Run:
@@ -53,7 +59,7 @@ def execute(job_id: int, attempt: int, timeout: int) -> None:
     transaction.
     """
     try:
-        job = lifecycle.start(job_id, attempt, timeout, Holder.name())
+        job = _insist(lambda: lifecycle.start(job_id, attempt, timeout, Holder.name()))
         if job is None:
             logger.info("Job %s, attempt %s: not ours any more, dropped.", job_id, attempt)
             return
@@ -69,10 +75,27 @@ def execute(job_id: int, attempt: int, timeout: int) -> None:
         except (Exception, SystemExit) as error:  # whatever a handler raises is the job's outcome
             signal.alarm(0)  # what follows must not be cut short
             logger.exception("Job %s %s failed.", job.sub_type, job.session_id)
-            lifecycle.fail(job, error)
+            failure = error
+            _insist(lambda: lifecycle.fail(job, failure))
     except TimeoutException:
         _time_out(job_id, attempt, timeout)
         raise  # it makes Django-Q2 replace this process, in which anything may be half done
+
+
+def _insist(do: Callable[[], T]) -> T:
+    """Do it, and again while the database does not answer: what is given up waits for a lease.
+
+    Raises the last error after DATABASE_PATIENCE.
+    """
+    deadline = time.monotonic() + DATABASE_PATIENCE
+    while True:
+        try:
+            return do()
+        except (OperationalError, InterfaceError):
+            connection.close()
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(AFTER_DATABASE_ERROR)
 
 
 def _time_out(job_id: int, attempt: int, timeout: int) -> None:

@@ -156,6 +156,26 @@ def test_a_cluster_stops_cleanly_when_told(worker: Worker, user: User, role: str
         assert not job.events.exists()
 
 
+def test_a_stop_ends_even_if_all_workers_die_during_it(worker: Worker, user: User) -> None:
+    """Nobody replaces them any more, and the pusher waits for one to empty the local queue."""
+    kill(worker.processes("worker"), signal.SIGSTOP)
+    for _ in range(60):
+        submit(user)
+    waiting = Job.objects.exclude(status=Status.SUCCEEDED)
+    wait_until(lambda: waiting.filter(status=Status.DEQUEUED).exists(), "some are taken")
+    kill([worker.main.pid], signal.SIGTERM)
+    wait_until(lambda: not Cluster.objects.exists(), "it is stopping")
+    kill(worker.processes("worker"))
+    assert worker.main.wait(PATIENCE) == 0
+    assert set(waiting.values_list("status", flat=True)) == {Status.PENDING}
+
+
+def test_a_stop_while_the_sentinel_is_replaced_is_heard(worker: Worker) -> None:
+    kill(worker.processes("sentinel"))
+    kill([worker.main.pid], signal.SIGTERM)
+    assert worker.main.wait(PATIENCE) == 0
+
+
 def test_a_database_that_goes_away_comes_back(worker: Worker, user: User) -> None:
     """All of the cluster's connections are cut; on SQLite there is none to cut."""
     if connection.vendor == "postgresql":
