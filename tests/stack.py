@@ -69,7 +69,7 @@ class Stack:
         self.url = ""
         self._processes: list[subprocess.Popen[bytes]] = []
         self._environment = os.environ | {
-            "DATABASE_URL": _database_url(),
+            "DATABASE_URL": database_url(),
             "SECRET_KEY": settings.SECRET_KEY,  # sessions made here are valid there
             "DATA_DIR": str(directory),
             "DEBUG": "0",
@@ -157,7 +157,7 @@ class Stack:
             return False
 
 
-def _database_url() -> str:
+def database_url() -> str:
     """The test database as an address that a new process can be given."""
     values = connection.settings_dict
     if connection.vendor == "sqlite":
