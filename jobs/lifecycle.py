@@ -4,6 +4,7 @@ Each change is one conditional statement, so two deliveries of a job, a worker t
 late finish may race, and exactly one of them wins.
 """
 
+import json
 import logging
 import random
 import traceback
@@ -14,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 from django.db import connection, transaction
 from django.db.models import F, QuerySet
 from django.utils import timezone
-from pydantic import ValidationError
 from pydantic_core import PydanticSerializationError
 
 from jobs import definitions, wakeup
@@ -55,11 +55,19 @@ UPDATE {table} SET status = 'DEQUEUED', dequeued_at = %s, lease_until = %s, work
 WHERE id IN (SELECT id FROM due)
 RETURNING id, attempt, sub_type, run_after
 """
+# What a handler needs; the rest of the row is read when it is asked for.
 START = """
 UPDATE {table}
 SET status = 'IN_PROGRESS', attempt = attempt + 1, started_at = %s, lease_until = %s, worker = %s
 WHERE id = %s AND attempt = %s AND status = 'DEQUEUED'
-RETURNING *
+RETURNING id, session_id, owner_id, sub_type, subject, payload, attempt, max_attempts, workflow_id,
+    step
+"""
+FINISH = """
+UPDATE {table}
+SET status = 'SUCCEEDED', result = %s, info = '', traceback = '', lease_until = NULL,
+    finished_at = %s
+WHERE id = %s AND attempt = %s AND status = 'IN_PROGRESS'
 """
 
 
@@ -181,14 +189,10 @@ def succeed(job: Job, result: Payload | None) -> None:
     Raises Fenced if the attempt was lost meanwhile, so that the handler's work rolls back, and
     PermanentError if the result does not fit the job's kind.
     """
-    updated = _held(job).update(
-        status=Status.SUCCEEDED,
-        result=_storable_result(job, result),
-        info="",
-        traceback="",
-        lease_until=None,
-        finished_at=timezone.now(),
-    )
+    parameters = [_storable_result(job, result), _sql(timezone.now())]
+    with connection.cursor() as cursor:
+        cursor.execute(FINISH.format(table=TABLE), [*parameters, job.pk, job.attempt])
+        updated = cursor.rowcount
     if not updated:
         raise Fenced(f"Attempt {job.attempt} of job {job.session_id} has lost its lease.")
 
@@ -384,8 +388,8 @@ def _take_back(job: Job) -> bool:
     )
 
 
-def _storable_result(job: Job, result: Payload | None) -> Any:
-    """The result as JSON that fits the job's kind. Raises PermanentError."""
+def _storable_result(job: Job, result: Payload | None) -> str:
+    """The result as JSON text that fits the job's kind. Raises PermanentError."""
     model = definitions.job_kind(job.sub_type).result
     try:
         if result is None:
@@ -397,8 +401,8 @@ def _storable_result(job: Job, result: Payload | None) -> Any:
                 f"The handler of {job.sub_type} returned {_name(result)} instead of "
                 f"{model.__name__}. A programmer must mend it."
             )
-        return fitting.model_dump(mode="json", exclude_none=True)
-    except (ValidationError, PydanticSerializationError) as error:
+        return json.dumps(fitting.model_dump(mode="json", exclude_none=True), allow_nan=False)
+    except (ValueError, PydanticSerializationError) as error:
         raise PermanentError(
             f"The result of {job.sub_type} is not what its kind declares, or no JSON: {error}"
         ) from None

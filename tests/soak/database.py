@@ -1,6 +1,8 @@
 """A scratch database for one soak, and what can be done to it on PostgreSQL."""
 
 import os
+import shlex
+import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,13 +28,16 @@ class Sqlite:
 class Postgres:
     """A database of its own, beside the one of `url`, on the same server.
 
-    The server itself may serve others and is never restarted: `go_away` makes this one database
-    refuse and cut every connection, which is what a restart looks like from here.
+    The server may serve others, so `go_away` makes this one database refuse and cut every
+    connection, which is what a restart looks like from here. With RESTART_POSTGRES set to a
+    command that restarts the server, it is restarted as well.
     """
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
         self.name = f"{parts.path.strip('/')}_soak_{os.getpid()}"
+        self._url = url
+        self.restart_command = os.environ.get("RESTART_POSTGRES", "")
         self._admin = psycopg.connect(url, autocommit=True)
         self._admin.execute(SQL("CREATE DATABASE {}").format(Identifier(self.name)))
         self.url = urlunsplit(parts._replace(path=f"/{self.name}", query=""))
@@ -51,6 +56,12 @@ class Postgres:
         self._terminate("%")
         time.sleep(seconds)
         self._let_in(True)
+
+    def restart(self) -> None:
+        """Restart the server itself, with the command that whoever runs the soak has given."""
+        subprocess.run(shlex.split(self.restart_command), check=True, stdout=subprocess.DEVNULL)
+        self._admin.close()
+        self._admin = psycopg.connect(self._url, autocommit=True)
 
     def drop(self) -> None:
         self._admin.execute(SQL("DROP DATABASE {} WITH (FORCE)").format(Identifier(self.name)))

@@ -49,6 +49,8 @@ class Killer:
         if isinstance(database, Postgres):
             self._database = database
             self._deaths |= {"connections cut": self._cut, "database away": self._go_away}
+            if database.restart_command:
+                self._deaths |= {"server restarted": self._restart}
         self._deck: list[str] = []
 
     @property
@@ -127,6 +129,10 @@ class Killer:
     def _go_away(self, kind: str) -> Kill:
         self._database.go_away(self._random.uniform(*AWAY))
         # Counted from when it is back.
+        return Kill(kind, timezone.now(), cluster_recovered=0, held=held_by(self._living()))
+
+    def _restart(self, kind: str) -> Kill:
+        self._database.restart()
         return Kill(kind, timezone.now(), cluster_recovered=0, held=held_by(self._living()))
 
     def _living(self) -> set[int]:
