@@ -67,8 +67,10 @@ class Watch(Loop):
         for pk, attempt, started_at, finished_at in moved.values_list(
             "pk", "attempt", "started_at", "finished_at"
         ):
-            is_new = attempt > kill.held.pop(pk)
-            when = started_at if is_new else finished_at
+            when = started_at if attempt > kill.held[pk] else finished_at
+            if when is None:  # begun between the kill and the look at what the dead held
+                continue
+            del kill.held[pk]
             kill.resumed.append(max(0, (when - kill.at).total_seconds()))
 
 
