@@ -4,10 +4,8 @@ Each change is one conditional statement, so two deliveries of a job, a worker t
 late finish may race, and exactly one of them wins.
 """
 
-import json
 import logging
 import random
-import traceback
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -15,9 +13,8 @@ from typing import TYPE_CHECKING, Any
 from django.db import connection, transaction
 from django.db.models import F, QuerySet
 from django.utils import timezone
-from pydantic_core import PydanticSerializationError
 
-from jobs import definitions, wakeup
+from jobs import definitions, outcomes, wakeup
 from jobs.definitions import Payload, PermanentError
 from jobs.models import (
     LEASED,
@@ -39,7 +36,6 @@ LEASE_MARGIN = 15  # seconds beyond a job's timeout
 DEQUEUED_LEASE = 60  # seconds from the queue to the start; a dead pusher's jobs come back sooner
 BACKOFF_FIRST, BACKOFF_LONGEST = 2.0, 300.0  # seconds
 SWEEP_LIMIT = 200  # jobs in one transaction
-LONGEST_TEXT = 20_000  # characters of a message or traceback
 TABLE = Job._meta.db_table
 
 # MATERIALIZED, because PostgreSQL may else run the inner SELECT once for each outer row: each run
@@ -73,10 +69,6 @@ WHERE id = %s AND attempt = %s AND status = 'IN_PROGRESS'
 
 class Fenced(Exception):
     """This attempt is no longer the job's current one: all it did must be rolled back."""
-
-
-class TimedOut(Exception):
-    """The job ran longer than its kind allows."""
 
 
 class NotPossible(Exception):
@@ -189,7 +181,7 @@ def succeed(job: Job, result: Payload | None) -> None:
     Raises Fenced if the attempt was lost meanwhile, so that the handler's work rolls back, and
     PermanentError if the result does not fit the job's kind.
     """
-    parameters = [_storable_result(job, result), _sql(timezone.now())]
+    parameters = [outcomes.result_text(job, result), _sql(timezone.now())]
     with connection.cursor() as cursor:
         cursor.execute(FINISH.format(table=TABLE), [*parameters, job.pk, job.attempt])
         updated = cursor.rowcount
@@ -202,8 +194,8 @@ def fail(job: Job, error: BaseException) -> None:
     _end_attempt(
         job,
         kind=JobEvent.Kind.ATTEMPT_FAILED,
-        message=explain(job, error),
-        details=_storable("".join(traceback.format_exception(error))),
+        message=outcomes.explain(job, error),
+        details=outcomes.details(error),
         is_final=isinstance(error, PermanentError) or job.attempt >= job.max_attempts,
         wait=backoff(job.attempt),
     )
@@ -309,18 +301,6 @@ def may_operate(job: Job, user: "User") -> bool:
     return job.owner_id == user.pk or sees_all_jobs(user)
 
 
-def explain(job: Job, error: BaseException) -> str:
-    """What an error means to the owner of the job. The text of an unexpected one may hold anything,
-    so it is for administrators only."""
-    if isinstance(error, (PermanentError, TimedOut)):
-        text = _storable(_text_of(error))
-        return text or f"It failed for good, and its handler gave no reason ({_name(error)})."
-    return (
-        f"An unexpected error ({_name(error)}) stopped it. Nothing of it was recorded. "
-        f"Quote job {str(job.session_id)[:8]} to an administrator, who finds the details there."
-    )
-
-
 def backoff(attempt: int) -> timedelta:
     """How long to wait after that many failed attempts: doubling, with half of it by chance, so
     that jobs which failed together do not come back together."""
@@ -388,26 +368,6 @@ def _take_back(job: Job) -> bool:
     )
 
 
-def _storable_result(job: Job, result: Payload | None) -> str:
-    """The result as JSON text that fits the job's kind. Raises PermanentError."""
-    model = definitions.job_kind(job.sub_type).result
-    try:
-        if result is None:
-            fitting = model.model_validate({})
-        elif isinstance(result, model):
-            fitting = result
-        else:
-            raise PermanentError(
-                f"The handler of {job.sub_type} returned {_name(result)} instead of "
-                f"{model.__name__}. A programmer must mend it."
-            )
-        return json.dumps(fitting.model_dump(mode="json", exclude_none=True), allow_nan=False)
-    except (ValueError, PydanticSerializationError) as error:
-        raise PermanentError(
-            f"The result of {job.sub_type} is not what its kind declares, or no JSON: {error}"
-        ) from None
-
-
 def _demand_right(job: Job, by: "User | None", what: str) -> None:
     if by is not None and not may_operate(job, by):
         raise NotPossible(f"This job can be {what} by its owner or an administrator only.")
@@ -430,23 +390,6 @@ def _note(
     JobEvent.objects.create(
         job=job, kind=kind, attempt=job.attempt, message=message, traceback=traceback, by=by
     )
-
-
-def _name(thing: object) -> str:
-    return type(thing).__name__
-
-
-def _text_of(error: BaseException) -> str:
-    try:
-        return str(error)
-    except Exception:  # an error whose own text is broken must not hide that the job failed
-        return ""
-
-
-def _storable(text: str) -> str:
-    """Text that any database takes, at most LONGEST_TEXT long; of a long one, its end."""
-    clean = text.replace("\0", "\ufffd").encode(errors="replace").decode()
-    return clean[-LONGEST_TEXT:].strip()
 
 
 def _lease(now: datetime, seconds: int) -> datetime:

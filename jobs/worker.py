@@ -11,7 +11,7 @@ from uuid import UUID
 from django.db import InterfaceError, OperationalError, connection, transaction
 from django_q.exceptions import TimeoutException
 
-from jobs import definitions, lifecycle
+from jobs import definitions, lifecycle, outcomes
 from jobs.cluster import Holder
 from jobs.definitions import InvalidPayload, Payload, PermanentError
 from jobs.models import Job
@@ -106,7 +106,7 @@ def _time_out(job_id: int, attempt: int, timeout: int) -> None:
         job = Job.objects.filter(pk=job_id, attempt=attempt + 1).first()
         if job:
             message = f"It took longer than {timeout} s and was stopped. Nothing was recorded."
-            lifecycle.fail(job, lifecycle.TimedOut(message))
+            lifecycle.fail(job, outcomes.TimedOut(message))
     except Exception:
         logger.exception("Job %s timed out, and waits for its lease.", job_id)
 

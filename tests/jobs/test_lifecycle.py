@@ -11,7 +11,7 @@ from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 from django_q.exceptions import TimeoutException
 
-from jobs import definitions, lifecycle, worker
+from jobs import definitions, lifecycle, outcomes, worker
 from jobs.definitions import InvalidPayload, Payload, PermanentError, UnknownKind
 from jobs.models import Job, JobEvent, Status, Workflow
 from jobs.worker import Run
@@ -319,7 +319,7 @@ def test_whatever_a_handler_raises_is_stored(user: User, error: BaseException) -
         drain()
     job.refresh_from_db()
     assert job.status == Status.FAILED
-    assert 0 < len(job.info) <= lifecycle.LONGEST_TEXT
+    assert 0 < len(job.info) <= outcomes.LONGEST_TEXT
     assert job.traceback
 
 
