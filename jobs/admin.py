@@ -9,6 +9,7 @@ from django.contrib import admin
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.template.defaultfilters import pluralize
 from django_q import admin as django_q_admin
 from django_q.models import Failure, OrmQ, Schedule, Success
 
@@ -37,7 +38,7 @@ class ReadOnly:
 
 class EventInline(ReadOnly, admin.TabularInline):
     model = JobEvent
-    fields = ("at", "kind", "attempt", "message")
+    fields = ("at", "kind", "by", "attempt", "message")
     extra = 0
 
 
@@ -79,7 +80,7 @@ class JobAdmin(ReadOnly, admin.ModelAdmin):
             with suppress(lifecycle.NotPossible):
                 act(job, by=request.user)
                 count += 1
-        self.message_user(request, f"{count} jobs {done}.")
+        self.message_user(request, f"{count} job{pluralize(count)} {done}.")
 
 
 @admin.register(Workflow)

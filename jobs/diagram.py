@@ -38,7 +38,6 @@ def draw(progress: Progress) -> SafeString | None:
 
 
 def _word(step: Step) -> str:
-    if step.job is None:
-        return "not started yet"
-    ran = f" · {duration(step.job.ran)}" if step.job.ran is not None else ""
-    return f"{step.status}{ran}"
+    if step.job is None or step.job.ran is None:
+        return step.word
+    return f"{step.word} · {duration(step.job.ran)}"

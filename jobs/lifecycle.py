@@ -267,7 +267,7 @@ def retry(job: Job, *, by: "User | None") -> None:
             raise NotPossible(
                 f"Only a failed job can be retried, and this one is {_status_now(job)}."
             )
-        _note(job, JobEvent.Kind.RETRIED, "Put back into the queue.", by=by)
+        _note(job, JobEvent.Kind.RETRIED, f"Put back into the queue{_by_operator(by)}.", by=by)
         wakeup.announce()
 
 
@@ -293,7 +293,7 @@ def cancel(job: Job, *, by: "User | None") -> None:
                 f"Only a job that has not finished can be cancelled; this one is "
                 f"{_status_now(job)}."
             )
-        _note(job, JobEvent.Kind.CANCELLED, message, by=by)
+        _note(job, JobEvent.Kind.CANCELLED, f"Nothing was recorded{_by_operator(by)}.", by=by)
 
 
 def may_operate(job: Job, user: "User") -> bool:
@@ -371,6 +371,10 @@ def _take_back(job: Job) -> bool:
 def _demand_right(job: Job, by: "User | None", what: str) -> None:
     if by is not None and not may_operate(job, by):
         raise NotPossible(f"This job can be {what} by its owner or an administrator only.")
+
+
+def _by_operator(by: "User | None") -> str:
+    return "" if by else ", by an operator's command"
 
 
 def _attempts_of(job: Job) -> int:

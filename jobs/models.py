@@ -165,8 +165,17 @@ class Job(models.Model):
     class Meta:
         ordering = ("-id",)
         constraints = [
-            models.UniqueConstraint(fields=["workflow", "step"], name="job_once_per_step"),
-            models.UniqueConstraint(fields=["batch", "batch_index"], name="job_once_per_row"),
+            # Only where there is a workflow or batch: each index costs every change of a row.
+            models.UniqueConstraint(
+                fields=["workflow", "step"],
+                condition=Q(workflow__isnull=False),
+                name="job_once_per_step",
+            ),
+            models.UniqueConstraint(
+                fields=["batch", "batch_index"],
+                condition=Q(batch__isnull=False),
+                name="job_once_per_row",
+            ),
             models.CheckConstraint(
                 condition=~Q(status=Status.SUCCEEDED) | Q(result__isnull=False),
                 name="job_success_has_result",

@@ -21,11 +21,11 @@ def explain(job: Job, error: BaseException) -> str:
     """What an error means to the owner of the job. The text of an unexpected one may hold anything,
     so it is for administrators only."""
     if isinstance(error, (PermanentError, TimedOut)):
-        text = storable(_text_of(error))
+        text = storable(text_of(error))
         return text or f"It failed for good, and its handler gave no reason ({_name(error)})."
     return (
         f"An unexpected error ({_name(error)}) stopped it. Nothing of it was recorded. "
-        f"Quote job {str(job.session_id)[:8]} to an administrator, who finds the details there."
+        f"Quote job {job.session_id} to an administrator, who finds the details there."
     )
 
 
@@ -60,7 +60,7 @@ def storable(text: str) -> str:
     return clean[-LONGEST_TEXT:].strip()
 
 
-def _text_of(error: BaseException) -> str:
+def text_of(error: BaseException) -> str:
     try:
         return str(error)
     except Exception:  # an error whose own text is broken must not hide that the job failed

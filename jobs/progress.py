@@ -27,6 +27,10 @@ class Step:
     def status(self) -> str:
         return self.job.status if self.job else LATER
 
+    @property
+    def word(self) -> str:
+        return self.job.status if self.job else "not started yet"
+
 
 @dataclass(frozen=True)
 class Progress:

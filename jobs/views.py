@@ -10,7 +10,7 @@ from django.core.exceptions import PermissionDenied
 from django.db import Error, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from jobs import definitions, diagram, health, lifecycle, progress
 from jobs.models import Batch, Job, Status, Workflow, no_worker, sees_all_jobs
@@ -67,16 +67,16 @@ def job_detail(request: HtmxRequest, session_id: UUID) -> HttpResponse:
     )
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def job_retry(request: HtmxRequest, session_id: UUID) -> HttpResponse:
     """Put a failed job back into the queue."""
-    return _operate(request, session_id, lifecycle.retry, "It is in the queue again.")
+    return _operate(request, session_id, lifecycle.retry, "The job is in the queue again.")
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def job_cancel(request: HtmxRequest, session_id: UUID) -> HttpResponse:
     """End a job that has not finished."""
-    return _operate(request, session_id, lifecycle.cancel, "It is cancelled.")
+    return _operate(request, session_id, lifecycle.cancel, "The job is cancelled.")
 
 
 @require_safe
@@ -148,8 +148,13 @@ def panel(request: HtmxRequest, workflow: Workflow, *, refresh_url: str) -> dict
 def _operate(
     request: HtmxRequest, session_id: UUID, act: Callable[..., None], done: str
 ) -> HttpResponse:
-    """Do something to a job of the user's, and show the job again with what came of it."""
+    """Do something to a job of the user's, and show the job again with what came of it.
+
+    A GET does nothing: it comes from who had to sign in between the button and the deed.
+    """
     job = get_object_or_404(Job.objects.visible_to(request.user), session_id=session_id)
+    if request.method != "POST":
+        return redirect(job)
     try:
         act(job, by=request.user)
     except lifecycle.NotPossible as refused:

@@ -74,7 +74,7 @@ def execute(job_id: int, attempt: int, timeout: int) -> None:
             raise
         except (Exception, SystemExit) as error:  # whatever a handler raises is the job's outcome
             signal.alarm(0)  # what follows must not be cut short
-            logger.exception("Job %s %s failed.", job.sub_type, job.session_id)
+            _log(job, error)
             failure = error
             _insist(lambda: lifecycle.fail(job, failure))
     except TimeoutException:
@@ -138,6 +138,13 @@ def _unbroken_transaction(job: Job) -> Iterator[None]:
             f"The handler of {job.sub_type} ended its own transaction, or went on after a database "
             "error. A programmer must mend it; what it recorded before may have to be undone."
         )
+
+
+def _log(job: Job, error: BaseException) -> None:
+    """A wrong record is one line; anything unexpected comes with its traceback."""
+    reason = outcomes.storable(outcomes.text_of(error)) or type(error).__name__
+    trace = None if isinstance(error, PermanentError) else error
+    logger.error("Job %s %s failed: %s", job.sub_type, job.session_id, reason, exc_info=trace)
 
 
 def _call_handler(job: Job) -> Payload | None:

@@ -46,6 +46,7 @@ class Input:
     value: Any
     errors: list[str] = field(default_factory=list)
     pairs: list[Pair] = field(default_factory=list)
+    is_first_wrong: bool = False
 
     @property
     def id(self) -> str:
@@ -64,6 +65,8 @@ class Input:
             attributes["required"] = True
         if self.errors:
             attributes["aria-invalid"] = "true"
+        if self.is_first_wrong:
+            attributes["autofocus"] = True
         if self.shape == "textarea":
             attributes["rows"] = 5
         return self.widget.render(self.name, self.value, attrs=attributes)
@@ -107,6 +110,8 @@ class KindForm:
             self.kind.parse(self.content)
         except Findings as findings:
             self.add(findings)
+        for wrong in [shown for shown in self.inputs if shown.errors][:1]:
+            wrong.is_first_wrong = True
         return not self.error_count
 
     def add(self, findings: Findings) -> None:
@@ -162,6 +167,9 @@ class KindForm:
                 continue
             if not key:
                 pair.errors.append("Give this note a key.")
+            elif not pair.value.strip():
+                pair.errors.append("Give this note a value, or clear its key.")
+                continue
             elif key in notes:
                 pair.errors.append(f"The key {key} is used above already.")
             notes[key] = pair.value

@@ -73,7 +73,7 @@ def may_register(kind: type[Kind], owner: User) -> Item | None:
     person = person_of(owner)
     if person is None:
         raise PersonNeeded(
-            f"To register a {kind.label.lower()} you must be linked to a Person, so that its "
+            f"To register {kind.a_label()} you must be linked to a Person, so that its "
             "provenance can say who did it. Register yourself as a Person and link to it."
         )
     return person
@@ -116,7 +116,7 @@ def person_of(user: User) -> Item | None:
 def link_person(*, user: User, person: Item) -> None:
     """Say that `user` is that Person: once, and only for a Person of their own. Raises Refused."""
     if person.subtype != kinds.agents.Person.subtype:
-        raise Refused(f"{person} is a {person.kind.label.lower()}, not a Person.")
+        raise Refused(f"{person} is {person.kind.a_label()}, not a Person.")
     if person.owner_id != user.pk:
         raise Refused(
             f"{person} was registered by somebody else. Register yourself as a Person, or ask an "

@@ -157,6 +157,11 @@ class Kind(BaseModel):
     )
 
     @classmethod
+    def a_label(cls) -> str:
+        """The label with its article, such as "an organisation"."""
+        return f"{'an' if cls.label[0] in 'AEIOU' else 'a'} {cls.label.lower()}"
+
+    @classmethod
     def parse(cls, data: Mapping[str, Any]) -> "Kind":
         """Validate content for this kind. Raises Findings with every fault at once."""
         try:

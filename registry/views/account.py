@@ -5,7 +5,7 @@ from django.contrib import messages
 from django.contrib.auth.models import User
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods
 
 from provena.http import HtmxRequest
 from registry import kinds, services
@@ -34,9 +34,11 @@ def account(request: HtmxRequest) -> HttpResponse:
     return render(request, "registry/account.html", context)
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def link_person(request: HtmxRequest) -> HttpResponse:
     """Link the account to a Person that the user registered."""
+    if request.method != "POST":
+        return redirect("account")
     person = item_for(request.user, request.POST.get("person", ""))
     try:
         services.link_person(user=request.user, person=person)

@@ -4,6 +4,7 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from jobs import definitions
 from jobs.models import Job, Status, no_worker
 from provena.http import HtmxRequest, wants_fragment
 from provena.paging import keyset
@@ -17,14 +18,16 @@ RECENT = 6
 def home(request: HtmxRequest) -> HttpResponse:
     """What concerns the user: their latest items, their jobs that need a look, a way to begin."""
     own_jobs = Job.objects.filter(owner=request.user).defer("payload", "result", "traceback")
+    unfinished = list(own_jobs.unfinished()[:RECENT])
+    jobs = [*own_jobs.filter(status=Status.FAILED)[:RECENT], *unfinished]
+    subjects = definitions.subjects(request.user, [job.subject for job in jobs])
     context = {
         "person": services.person_of(request.user),
         "items": Item.objects.readable_by(request.user)
         .filter(owner=request.user)
         .exclude(subtype__in=_system_made())[:RECENT],
-        "unfinished": own_jobs.unfinished()[:RECENT],
-        "failed": own_jobs.filter(status=Status.FAILED)[:RECENT],
-        "no_worker": no_worker(),
+        "jobs": [{"job": job, "subject": subjects.get(job.subject)} for job in jobs],
+        "no_worker": bool(unfinished) and no_worker(),
     }
     return render(request, "registry/home.html", context)
 

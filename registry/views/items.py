@@ -115,12 +115,14 @@ def _user_made(subtype: str) -> type[Kind]:
 
 
 def _registered(request: HtmxRequest, kind: type[Kind], form: KindForm) -> HttpResponse:
-    if _would_link(kind, request):
+    is_self = _would_link(kind, request)
+    if is_self:
         item = services.register_self(content=form.content, user=request.user)
-        messages.success(request, "Your account is linked to it: you can register entities now.")
     else:
         item = services.register(subtype=kind.subtype, content=form.content, owner=request.user)
     messages.success(request, f"{kind.label} registered as {item.handle}.")
+    if is_self:
+        messages.success(request, "Your account is linked to this Person.")
     return redirect(item)
 
 
@@ -132,7 +134,7 @@ def _would_link(kind: type[Kind], request: HtmxRequest) -> bool:
 
 def _prefilled(kind: type[Kind], user: User) -> dict[str, Any]:
     """A Person's form begins with what the account says of its user; consent is never ticked."""
-    if kind is not kinds.agents.Person:
+    if kind is not kinds.agents.Person or services.person_of(user):
         return {}
     return {
         "display_name": user.get_full_name(),

@@ -40,11 +40,21 @@ def test_the_page_of_a_failed_job_retries_it(signed_in: Client, user: User) -> N
     assert f"{job.get_absolute_url()}retry/" in page
     assert "cancel/" not in page
     page = signed_in.post(f"{job.get_absolute_url()}retry/", follow=True).content.decode()
-    assert "It is in the queue again." in page
+    assert "The job is in the queue again." in page
     assert "Retried</strong> by ana" in page
     assert f"{job.get_absolute_url()}cancel/" in page
     page = signed_in.post(f"{job.get_absolute_url()}cancel/", follow=True).content.decode()
     assert "Cancelled by ana" in page
+    assert statuses() == [Status.FAILED]
+
+
+@pytest.mark.parametrize("act", ["retry", "cancel"])
+def test_who_had_to_sign_in_between_is_led_back_and_nothing_is_done(
+    signed_in: Client, user: User, act: str
+) -> None:
+    job = make_job(user, status=Status.FAILED, info="x")
+    answer = signed_in.get(f"{job.get_absolute_url()}{act}/")
+    assert (answer.status_code, answer["Location"]) == (302, job.get_absolute_url())
     assert statuses() == [Status.FAILED]
 
 
@@ -62,7 +72,7 @@ def test_a_strangers_job_cannot_be_operated(
 ) -> None:
     job = make_job(make_user("ben"), status=Status.FAILED, info="x")
     assert signed_in.post(f"{job.get_absolute_url()}{act}/").status_code == 404
-    assert signed_in.get(f"{job.get_absolute_url()}{act}/").status_code == 405
+    assert signed_in.get(f"{job.get_absolute_url()}{act}/").status_code == 404
     assert statuses() == [Status.FAILED]
 
 
@@ -90,7 +100,7 @@ def test_admin_actions_retry_and_cancel(admin_client: Client, user: User) -> Non
     assert statuses() == [Status.PENDING, Status.FAILED, Status.SUCCEEDED]
     data = {"action": "cancel", "_selected_action": everything}
     page = admin_client.post("/admin/jobs/job/", data, follow=True).content.decode()
-    assert "1 jobs cancelled." in page
+    assert "1 job cancelled." in page
     assert set(JobEvent.objects.values_list("by__username", flat=True)) == {"admin"}
 
 

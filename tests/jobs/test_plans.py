@@ -116,7 +116,7 @@ def test_every_hot_query_uses_its_index(crowd: Batch, user: User, rare: User) ->
         jobs = Job.objects.visible_to(owner)
         check_queryset(sliced(jobs.listed(), after), "job_listed")
     for after in (None, str(ROWS // 2)):
-        check_queryset(sliced(crowd.jobs.all(), after, "batch_index"), "autoindex_jobs_job")
+        check_queryset(sliced(crowd.jobs.all(), after, "batch_index"), "job_once_per_row")
     jobs = Job.objects.visible_to(rare)
     check_queryset(jobs.unfinished()[:6], "job_unfinished")
     check_queryset(jobs.filter(status=Status.FAILED)[:6], "job_failed")

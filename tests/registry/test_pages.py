@@ -231,7 +231,8 @@ def test_explore_pages_keep_their_kind(signed_in: Client, user: User, make_item:
     ("address", "queries"),
     [
         ("/items/", 3),  # session, user, the page of items with their owners
-        ("/", 7),  # session, user, person link, own items, unfinished, failed, clusters alive
+        # session, user, person link, own items, unfinished, failed, their items, clusters alive
+        ("/", 8),
     ],
 )
 def test_lists_cost_the_same_at_any_length(

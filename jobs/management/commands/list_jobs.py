@@ -16,7 +16,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--user", help="Only this user's jobs.")
-        parser.add_argument("--status", choices=Status.values, help="Only jobs in this state.")
+        parser.add_argument(
+            "--status", choices=Status.values, type=str.upper, help="Only jobs in this state."
+        )
         parser.add_argument("--subject", help="Only jobs about the item with this id.")
         parser.add_argument("--limit", type=int, default=25, help="At most so many (25).")
         parser.add_argument("--json", action="store_true", help="One JSON object a line.")
@@ -33,8 +35,11 @@ class Command(BaseCommand):
             jobs = jobs.filter(status=status)
         if subject := options["subject"]:
             jobs = jobs.filter(subject=subject)
-        for job in jobs[: options["limit"]]:
+        shown = jobs[: options["limit"]]
+        for job in shown:
             self.stdout.write(_json(job) if options["json"] else _line(job))
+        if not shown:
+            self.stderr.write("No such jobs.")
 
 
 def _line(job: Job) -> str:

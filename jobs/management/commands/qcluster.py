@@ -1,5 +1,7 @@
 """`manage.py qcluster`: a cluster of workers. It stands in for Django-Q2's command of that name."""
 
+import os
+import socket
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -31,4 +33,8 @@ class Command(BaseCommand):
             if options["workers"] < 1:
                 raise CommandError("--workers must be at least 1.")
             Conf.WORKERS = options["workers"]
+        self.stdout.write(
+            f"Cluster {socket.gethostname()}:{os.getpid()} serves queue {options['queue']} with "
+            f"{Conf.WORKERS} workers."
+        )
         cluster.run(JobBroker(options["queue"]))

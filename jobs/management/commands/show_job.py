@@ -28,8 +28,12 @@ class Command(BaseCommand):
         for name, value in _facts(job).items():
             if value not in (None, ""):
                 self.stdout.write(f"{name:<12} {value}")
-        for event in job.events.all():
-            self.stdout.write(f"{'event':<12} {event.at.isoformat()} {event}")
+        for event in job.events.select_related("by"):
+            by = f" by {event.by.get_username()}" if event.by else ""
+            self.stdout.write(
+                f"{'event':<12} {event.at.isoformat()} {event.get_kind_display()}{by}: "
+                f"{event.message}"
+            )
         self.stdout.write(f"input\n{pretty_json(job.payload)}")
         self.stdout.write(
             f"output\n{pretty_json(job.result)}" if job.result is not None else "output none yet"

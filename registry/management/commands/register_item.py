@@ -52,7 +52,7 @@ class Command(BaseCommand):
             flow = progress.of_workflow(workflow, open_jobs=True)
             if flow.fingerprint != seen:
                 seen = flow.fingerprint
-                steps = ", ".join(f"{step.title}: {step.status}" for step in flow.steps)
+                steps = ", ".join(f"{step.title}: {step.word}" for step in flow.steps)
                 self.stdout.write(steps, self.style.SUCCESS)
             if flow.status == Status.SUCCEEDED:
                 return
