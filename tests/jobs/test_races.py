@@ -1,5 +1,6 @@
 """Two at once, each with a connection of its own. Barriers and open transactions force the race."""
 
+import signal
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -10,13 +11,16 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import connection, transaction
 from django.utils import timezone
+from django_q.exceptions import TimeoutException
+from django_q.timeout import TimeoutHandler
 
-from jobs import lifecycle
+from jobs import lifecycle, worker
 from jobs.lifecycle import Fenced, NotPossible
 from jobs.models import Job, JobEvent, Status
+from jobs.worker import Run
 from tests.conftest import statuses
-from tests.jobs.test_lifecycle import claimed, kind, nothing, submit
-from tests.stack import PATIENCE
+from tests.jobs.test_lifecycle import Count, claimed, kind, nothing, submit
+from tests.stack import PATIENCE, wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -168,3 +172,38 @@ def test_a_retry_and_its_twin_put_the_job_back_once(user: User, running: Job) ->
 
     assert sum(all_at_once(retry)) == 1
     assert statuses() == [Status.PENDING]
+
+
+def test_an_alarm_that_strikes_inside_begin_leaves_no_transaction_open(
+    user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On SQLite another writer holds the lock, so that the alarm comes while the transaction of the
+    handler is about to begin; on PostgreSQL, where nothing waits there, it comes in the handler."""
+    whole_start = lifecycle.start
+    locked = threading.Event()
+
+    def hold_the_lock() -> None:
+        with transaction.atomic():
+            Job.objects.update(subject="held")
+            locked.set()
+            wait_until(lambda: signal.getitimer(signal.ITIMER_REAL)[0] == 0, "the alarm strikes")
+
+    def start_and_lose_the_lock(*arguments: Any) -> Job | None:
+        job = whole_start(*arguments)
+        if connection.vendor == "sqlite":
+            pool.submit(with_connection, hold_the_lock)
+            assert locked.wait(PATIENCE)
+        return job
+
+    def work(run: Run, payload: Count) -> None:
+        signal.pause()
+
+    monkeypatch.setattr(lifecycle, "start", start_and_lose_the_lock)
+    with kind(work), ThreadPoolExecutor(1) as pool:
+        job_id, attempt = claimed(submit(user))
+        with pytest.raises(TimeoutException), TimeoutHandler(1):
+            worker.execute(job_id, attempt, 1)
+    job = Job.objects.get()
+    assert (job.status, job.attempt) == (Status.PENDING, 1)
+    assert "longer than 1 s" in job.events.get().message
+    assert all_at_once(lambda: Job.objects.update(subject="free"), 2) == [1, 1]
