@@ -6,6 +6,7 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
+from django.utils import timezone
 
 from jobs import lifecycle
 from jobs.models import Workflow
@@ -85,6 +86,7 @@ def create(
     """Write a complete item and its first revision under a minted id, in the caller's
     transaction, after all rules were checked."""
     info = content.stored()
+    now = timezone.now()
     item = Item.objects.create(
         handle=handle,
         category=content.category,
@@ -95,10 +97,10 @@ def create(
         search_text=content.words(info),
         version=1 if content.versioned else None,
         creation_workflow=creation_workflow,
+        created_at=now,
+        updated_at=now,
     )
-    Revision.objects.create(
-        item=item, number=1, info=info, reason=FIRST_REASON, by=owner, at=item.created_at
-    )
+    Revision.objects.create(item=item, number=1, info=info, reason=FIRST_REASON, by=owner, at=now)
     return item
 
 

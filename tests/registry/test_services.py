@@ -31,6 +31,7 @@ def test_a_registered_model_has_all_that_an_item_carries(user: User) -> None:
     assert (item.category, item.subtype, item.display_name) == ("ENTITY", "MODEL", "Reef model")
     assert (item.owner, item.version, item.info) == (user, 1, MODEL)
     assert "Larval dispersal" in item.search_text
+    assert item.created_at == item.updated_at == item.revisions.get().at
     revision = item.revisions.get()
     assert (revision.number, revision.info, revision.by) == (1, MODEL, user)
     job = item.creation_workflow.jobs.get()
