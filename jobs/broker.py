@@ -78,7 +78,7 @@ class JobBroker(Broker):
         """Every few seconds, at random, so that several clusters do not sweep in step."""
         if time.monotonic() >= self._next_sweep:
             lifecycle.sweep()
-            self._next_sweep = time.monotonic() + random.uniform(*SWEEP_EVERY)  # noqa: S311
+            self._next_sweep = time.monotonic() + random.uniform(*SWEEP_EVERY)  # noqa: S311 - no secret
 
     def ping(self) -> bool:
         return True

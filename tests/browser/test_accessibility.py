@@ -8,10 +8,11 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 from playwright.sync_api import Page
 
-from jobs.models import Job, Status
+from jobs.models import Batch, Job, Status
 from registry.models import Item
 from tests.browser.conftest import sign_in
 from tests.conftest import drain
+from tests.jobs.test_pages import make_job
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -39,6 +40,9 @@ def test_axe_finds_nothing_on_any_page(
         finished_at=timezone.now(),
     )
     waiting = make_item(user)
+    batch = Batch.objects.create(owner=user, title="Heat stress " + "x" * 80, total=2)
+    for index, status in enumerate([Status.SUCCEEDED, Status.PENDING]):
+        make_job(user, batch=batch, batch_index=index, status=status, queue="none")
     newcomer = make_user("new", linked=False)
     page = open_page(None, viewport={"width": width, "height": 900}, color_scheme=scheme)
     problems = check(page, ["/account/login/"])
@@ -58,6 +62,8 @@ def test_axe_finds_nothing_on_any_page(
             f"/item/{waiting.handle}/lineage/",
             waiting.get_absolute_url(),
             "/jobs/",
+            "/jobs/workers/",  # which is not for them
+            batch.get_absolute_url(),
             failed.get_absolute_url(),
             waiting.creation_workflow.jobs.get().get_absolute_url(),
             "/account/",
