@@ -10,6 +10,7 @@ Faults of Django-Q2 1.11.1 that are mended here, each measured:
 """
 
 import logging
+import multiprocessing.connection
 import os
 import signal
 import threading
@@ -80,6 +81,11 @@ class Sentinel(django_q.cluster.Sentinel):
         Holder.cluster = str(cluster_id)
         super().__init__(stop, start, cluster_id, *args, **kwargs)
 
+    def guard(self) -> None:
+        """Guard the cluster until main says stop, and replace a process as soon as it ends."""
+        self.stop_event: Any = ChildWatch(self.stop_event, self)
+        super().guard()
+
     def start(self) -> None:
         """Guard the cluster until main says stop.
 
@@ -115,6 +121,38 @@ class Sentinel(django_q.cluster.Sentinel):
             process.kill()
         super().reincarnate(process)
         _give_back(f"{Holder.cluster}:{dead}")
+
+
+class ChildWatch:
+    """In the place of the sentinel's stop event: waiting for it also replaces children that end.
+
+    Django-Q2 looks after them once in a guard cycle. A worker ends after `recycle` jobs, which may
+    take less than that, so a busy cluster stood half idle; and of two that end together, its loop
+    sees one only. How often it goes round is left alone, because it counts timeouts by that.
+    """
+
+    def __init__(self, stop: Any, sentinel: Any) -> None:
+        self._stop, self._sentinel = stop, sentinel
+
+    def wait(self, seconds: float) -> bool:
+        """True if told to stop within so many seconds."""
+        deadline = time.monotonic() + seconds
+        # A few times only: a child that cannot live must not be started without end.
+        for _ in range(len(self._children())):
+            children = {child.sentinel: child for child in self._children()}
+            left = max(0.0, deadline - time.monotonic())
+            for ended in multiprocessing.connection.wait([self._stop.fileno(), *children], left):
+                if ended in children:
+                    self._sentinel.reincarnate(children[ended])
+            if self._stop.is_set():
+                return True
+        return bool(self._stop.wait(max(0.0, deadline - time.monotonic())))
+
+    def is_set(self) -> bool:
+        return bool(self._stop.is_set())
+
+    def _children(self) -> list[Any]:
+        return [*self._sentinel.pool, self._sentinel.monitor, self._sentinel.pusher]
 
 
 class Holder:

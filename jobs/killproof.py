@@ -64,6 +64,10 @@ class Event:
         os.close(self._reader)
         os.close(self._writer)
 
+    def fileno(self) -> int:
+        """For waiting for it and for something else at once."""
+        return self._reader
+
     def set(self) -> None:
         if not self.is_set():
             os.write(self._writer, b"x")

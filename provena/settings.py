@@ -109,7 +109,7 @@ Q_CLUSTER = {
     "bulk": 8,
     "poll": 1,
     "guard_cycle": 0.5,
-    "recycle": 500,
+    "recycle": 5000,
     "catch_up": False,
     "scheduler": False,
 }

@@ -30,7 +30,7 @@ if CONTENDER == "q2_tuned":
         "bulk": 8,
         "poll": 0.2,
         "guard_cycle": 1,
-        "recycle": 500,
+        "recycle": 1_000_000,  # never: it starts recycled workers again only now and then
         "catch_up": False,
     }
 elif CONTENDER == "q2_default":
