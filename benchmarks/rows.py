@@ -68,7 +68,12 @@ def _fill(rows: int) -> None:
     others = [User.objects.create(username=f"other{number}") for number in range(1, USERS)]
     now = timezone.now()
     done = {"result": {}, "started_at": now, "finished_at": now, "attempt": 1}
-    running = {"started_at": now, "lease_until": now + timedelta(hours=1), "attempt": 1}
+    running = {
+        "started_at": now,
+        "dequeued_at": now,
+        "lease_until": now + timedelta(hours=1),
+        "attempt": 1,
+    }
     users = [owner(), *others]
     _copy(users, rows - WAITING - RUNNING, status=Status.SUCCEEDED, **done)
     _copy(users, WAITING)

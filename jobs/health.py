@@ -6,7 +6,7 @@ from datetime import timedelta
 from django.utils import timezone
 
 from jobs import definitions
-from jobs.models import FINISHED, LEASED, Cluster, Job, JobQuerySet, Status
+from jobs.models import FINISHED, Cluster, Job, JobQuerySet
 
 COUNT_UP_TO = 1_000  # beyond that a queue is "more than"
 RATE_OVER = timedelta(minutes=5)
@@ -72,7 +72,7 @@ def look() -> Health:
     alive = [cluster for cluster in clusters if cluster.is_alive]
     names = {kind.queue for kind in definitions.job_kinds()} | {definitions.DEFAULT_QUEUE}
     queues = [_queue(name, alive) for name in sorted(names)]
-    running = _light().filter(status__in=LEASED)[:SHOWN]
+    running = _light().leased()[:SHOWN]
     finished = Job.objects.filter(
         status__in=FINISHED, finished_at__gt=timezone.now() - RATE_OVER
     ).count()
@@ -87,7 +87,7 @@ def look() -> Health:
 
 def _queue(name: str, alive: list[Cluster]) -> Queue:
     now = timezone.now()
-    due = Job.objects.filter(queue=name, status=Status.PENDING, run_after__lte=now)
+    due = Job.objects.waiting().filter(queue=name, run_after__lte=now)
     oldest = due.order_by("run_after", "id").values_list("run_after", flat=True).first()
     return Queue(
         name=name,
@@ -105,9 +105,9 @@ def _stuck(queues: dict[str, Queue]) -> list[Stuck]:
             "Its lease has passed: its worker is gone. The next sweep of a running cluster, or "
             "manage.py sweep_jobs, gives it back.",
         )
-        for job in _light().filter(status__in=LEASED, lease_until__lt=now)[:SHOWN]
+        for job in _light().leased().filter(lease_until__lt=now)[:SHOWN]
     ]
-    late = _light().filter(status=Status.PENDING, run_after__lt=now - PATIENCE)
+    late = _light().waiting().filter(run_after__lt=now - PATIENCE)
     for job in late.order_by("run_after", "id")[:SHOWN]:
         queue = queues.get(job.queue)
         reason = queue.fault if queue else f"No job kind uses queue {job.queue} any more."

@@ -14,10 +14,9 @@ from django.db import connection, transaction
 from django.db.models import F, QuerySet
 from django.utils import timezone
 
-from jobs import definitions, outcomes, wakeup
+from jobs import definitions, outcomes, statements, wakeup
 from jobs.definitions import Payload, PermanentError
 from jobs.models import (
-    LEASED,
     UNFINISHED,
     Batch,
     Job,
@@ -44,7 +43,7 @@ TABLE = Job._meta.db_table
 CLAIM = """
 WITH due AS MATERIALIZED (
     SELECT id FROM {table}
-    WHERE status = 'PENDING' AND queue = %s AND run_after <= %s
+    WHERE dequeued_at IS NULL AND finished_at IS NULL AND queue = %s AND run_after <= %s
     ORDER BY run_after, id LIMIT %s {locking}
 )
 UPDATE {table} SET status = 'DEQUEUED', dequeued_at = %s, lease_until = %s, worker = %s
@@ -52,18 +51,30 @@ WHERE id IN (SELECT id FROM due)
 RETURNING id, attempt, sub_type, run_after
 """
 # What a handler needs; the rest of the row is read when it is asked for.
+STARTED = (
+    "id",
+    "session_id",
+    "owner_id",
+    "sub_type",
+    "subject",
+    "payload",
+    "attempt",
+    "max_attempts",
+    "workflow_id",
+    "step",
+)
 START = """
 UPDATE {table}
 SET status = 'IN_PROGRESS', attempt = attempt + 1, started_at = %s, lease_until = %s, worker = %s
 WHERE id = %s AND attempt = %s AND status = 'DEQUEUED'
-RETURNING id, session_id, owner_id, sub_type, subject, payload, attempt, max_attempts, workflow_id,
-    step
+RETURNING {columns}
 """
 FINISH = """
 UPDATE {table}
 SET status = 'SUCCEEDED', result = %s, info = '', traceback = '', lease_until = NULL,
     finished_at = %s
 WHERE id = %s AND attempt = %s AND status = 'IN_PROGRESS'
+RETURNING id
 """
 
 
@@ -148,19 +159,17 @@ def claim(queue: str, limit: int, holder: str = "") -> list[tuple[int, int, str]
     rows that another one is taking are skipped; on SQLite one statement writes at a time.
     """
     now = timezone.now()
-    with connection.cursor() as cursor:
-        if connection.vendor == "sqlite":
-            # An UPDATE takes the only write lock even if it finds nothing; a look does not.
-            waiting = Job.objects.filter(status=Status.PENDING, queue=queue, run_after__lte=now)
-            if not waiting.exists():
-                return []
-        locking = "FOR UPDATE SKIP LOCKED" if connection.vendor == "postgresql" else ""
-        lease = now + timedelta(seconds=DEQUEUED_LEASE)
-        cursor.execute(
-            CLAIM.format(table=TABLE, locking=locking),
-            [queue, _sql(now), limit, _sql(now), _sql(lease), holder],
-        )
-        rows = cursor.fetchall()
+    if connection.vendor == "sqlite":
+        # An UPDATE takes the only write lock even if it finds nothing; a look does not.
+        waiting = Job.objects.waiting().filter(queue=queue, run_after__lte=now)
+        if not waiting.exists():
+            return []
+    locking = "FOR UPDATE SKIP LOCKED" if connection.vendor == "postgresql" else ""
+    lease = now + timedelta(seconds=DEQUEUED_LEASE)
+    rows = statements.fetch(
+        CLAIM.format(table=TABLE, locking=locking),
+        [queue, _sql(now), limit, _sql(now), _sql(lease), holder],
+    )
     return [(job, attempt, sub_type) for job, attempt, sub_type, _ in sorted(rows, key=_age)]
 
 
@@ -171,8 +180,8 @@ def start(job_id: int, attempt: int, timeout: int, holder: str = "") -> Job | No
     """
     now = timezone.now()
     parameters = [_sql(now), _sql(_lease(now, timeout)), holder, job_id, attempt]
-    started = list(Job.objects.raw(START.format(table=TABLE), parameters))
-    return started[0] if started else None
+    rows = statements.fetch(START.format(table=TABLE, columns=", ".join(STARTED)), parameters)
+    return statements.instance(Job, STARTED, rows[0]) if rows else None
 
 
 def succeed(job: Job, result: Payload | None) -> None:
@@ -181,11 +190,8 @@ def succeed(job: Job, result: Payload | None) -> None:
     Raises Fenced if the attempt was lost meanwhile, so that the handler's work rolls back, and
     PermanentError if the result does not fit the job's kind.
     """
-    parameters = [outcomes.result_text(job, result), _sql(timezone.now())]
-    with connection.cursor() as cursor:
-        cursor.execute(FINISH.format(table=TABLE), [*parameters, job.pk, job.attempt])
-        updated = cursor.rowcount
-    if not updated:
+    parameters = [outcomes.result_text(job, result), _sql(timezone.now()), job.pk, job.attempt]
+    if not statements.fetch(FINISH.format(table=TABLE), parameters):
         raise Fenced(f"Attempt {job.attempt} of job {job.session_id} has lost its lease.")
 
 
@@ -229,7 +235,7 @@ def extend_lease(job: Job, seconds: int) -> None:
 
 def sweep() -> int:
     """Give back the jobs whose lease has passed, at most SWEEP_LIMIT. Returns how many."""
-    return _give_back(Job.objects.filter(lease_until__lt=timezone.now()))
+    return _give_back(Job.objects.leased().filter(lease_until__lt=timezone.now()))
 
 
 def release(holder: str) -> int:
@@ -237,9 +243,8 @@ def release(holder: str) -> int:
 
     `holder` is `cluster id:process id`, or the cluster id alone. Returns how many.
     """
-    held = Job.objects.filter(worker__startswith=f"{holder}:")
-    if ":" in holder:
-        held = Job.objects.filter(worker=holder)
+    name = {"worker": holder} if ":" in holder else {"worker__startswith": f"{holder}:"}
+    held = Job.objects.leased().filter(**name)
     total = 0
     while given := _give_back(held):
         total += given
@@ -260,6 +265,7 @@ def retry(job: Job, *, by: "User | None") -> None:
             traceback="",
             max_attempts=F("attempt") + _attempts_of(job),
             run_after=timezone.now(),
+            dequeued_at=None,
             finished_at=None,
             cancelled_by=None,
         )
@@ -322,7 +328,7 @@ def _end_attempt(
     if is_final:
         outcome |= {"status": Status.FAILED, "finished_at": now}
     else:
-        outcome |= {"status": Status.PENDING, "run_after": now + wait}
+        outcome |= {"status": Status.PENDING, "run_after": now + wait, "dequeued_at": None}
     with transaction.atomic():
         updated = _held(job).update(**outcome)
         if updated:
@@ -333,12 +339,11 @@ def _end_attempt(
 
 def _give_back(candidates: "QuerySet[Job]") -> int:
     """Give back leased jobs whose holder is gone, each only as it was when it was looked at."""
-    leased = candidates.filter(status__in=LEASED)
-    if not leased.exists():  # which takes no lock, and is nearly always so
+    if not candidates.exists():  # which takes no lock, and is nearly always so
         return 0
     returned = 0
     with transaction.atomic():
-        rows = leased.select_for_update(skip_locked=True, of=("self",)).order_by("lease_until")
+        rows = candidates.select_for_update(skip_locked=True, of=("self",)).order_by("dequeued_at")
         for job in rows.defer("payload", "result", "traceback")[:SWEEP_LIMIT]:
             returned += _take_back(job)
         if returned:
@@ -351,7 +356,7 @@ def _take_back(job: Job) -> bool:
     """One of them: a job that had begun has lost an attempt, one that had not has lost nothing."""
     if job.status == Status.DEQUEUED:
         same = Job.objects.filter(pk=job.pk, attempt=job.attempt, status=Status.DEQUEUED)
-        return bool(same.update(status=Status.PENDING, lease_until=None))
+        return bool(same.update(status=Status.PENDING, lease_until=None, dequeued_at=None))
     is_final = job.attempt >= job.max_attempts
     message = "Its worker ended in the middle of it; nothing of that attempt was recorded."
     if is_final:

@@ -5,7 +5,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from jobs import definitions
-from jobs.models import Job, Status, no_worker
+from jobs.models import Job, no_worker
 from provena.http import HtmxRequest, wants_fragment
 from provena.paging import keyset
 from registry import kinds, services
@@ -19,7 +19,7 @@ def home(request: HtmxRequest) -> HttpResponse:
     """What concerns the user: their latest items, their jobs that need a look, a way to begin."""
     own_jobs = Job.objects.filter(owner=request.user).defer("payload", "result", "traceback")
     unfinished = list(own_jobs.unfinished()[:RECENT])
-    jobs = [*own_jobs.filter(status=Status.FAILED)[:RECENT], *unfinished]
+    jobs = [*own_jobs.failed()[:RECENT], *unfinished]
     subjects = definitions.subjects(request.user, [job.subject for job in jobs])
     context = {
         "person": services.person_of(request.user),

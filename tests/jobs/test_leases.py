@@ -198,8 +198,8 @@ def test_a_job_can_be_cancelled_in_any_unfinished_state(user: User, state: str) 
 def test_only_a_failed_job_can_be_retried(user: User, state: str) -> None:
     with kind(nothing):
         job = submit(user)
-    ended = timezone.now() if state == Status.SUCCEEDED else None
-    Job.objects.update(status=state, result={}, finished_at=ended)
+    if state == Status.SUCCEEDED:
+        Job.objects.update(status=state, result={}, finished_at=timezone.now())
     with pytest.raises(NotPossible, match=state):
         lifecycle.retry(job, by=user)
     assert not JobEvent.objects.exists()
@@ -209,7 +209,8 @@ def test_only_a_failed_job_can_be_retried(user: User, state: str) -> None:
 def test_a_finished_job_cannot_be_cancelled(user: User, state: str) -> None:
     with kind(nothing):
         job = submit(user)
-    Job.objects.update(status=state, result={}, info="x", finished_at=timezone.now())
+    result: dict[str, str] | None = {} if state == Status.SUCCEEDED else None
+    Job.objects.update(status=state, result=result, info="x", finished_at=timezone.now())
     with pytest.raises(NotPossible, match=state):
         lifecycle.cancel(job, by=user)
     assert not JobEvent.objects.exists()

@@ -284,14 +284,14 @@ def test_the_database_refuses_a_success_without_a_result(user: User) -> None:
     with kind(nothing):
         submit(user)
     with pytest.raises(IntegrityError), transaction.atomic():
-        Job.objects.update(status=Status.SUCCEEDED)
+        Job.objects.update(status=Status.SUCCEEDED, finished_at=timezone.now())
 
 
 def test_the_database_refuses_a_failure_without_a_reason(user: User) -> None:
     with kind(nothing):
         submit(user)
     with pytest.raises(IntegrityError), transaction.atomic():
-        Job.objects.update(status=Status.FAILED)
+        Job.objects.update(status=Status.FAILED, finished_at=timezone.now())
 
 
 class Unprintable(Exception):

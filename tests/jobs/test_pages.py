@@ -33,6 +33,8 @@ def make_job(owner: User, **fields: object) -> Job:
         defaults["result"] = None
     if status in FINISHED:
         defaults["finished_at"] = timezone.now()
+    elif status != Status.PENDING:
+        defaults["dequeued_at"] = timezone.now()
     return Job.objects.create(owner=owner, **(defaults | fields))
 
 
@@ -183,7 +185,7 @@ def test_polling_sends_nothing_until_something_changes(signed_in: Client, user: 
     job = make_job(user, status=Status.PENDING)
     seen = signed_in.get(job.get_absolute_url()).context["seen"]
     assert signed_in.get(job.get_absolute_url(), {"seen": seen}, headers=HTMX).status_code == 204
-    Job.objects.update(status=Status.IN_PROGRESS)
+    Job.objects.update(status=Status.IN_PROGRESS, dequeued_at=timezone.now())
     answer = signed_in.get(job.get_absolute_url(), {"seen": seen}, headers=HTMX)
     assert "IN_PROGRESS" in answer.content.decode()
 
