@@ -3,16 +3,26 @@
 To add a kind, write its class in the module of its family and import that module here.
 """
 
-from registry.kinds import activities, agents, entities
-from registry.kinds.base import Category, Findings, Kind, all_kinds, kind, user_made_kinds
+from registry.kinds import activities, agents, datasets, entities
+from registry.kinds.base import (
+    Category,
+    Findings,
+    Kind,
+    Mention,
+    all_kinds,
+    kind,
+    user_made_kinds,
+)
 
 __all__ = [
     "Category",
     "Findings",
     "Kind",
+    "Mention",
     "activities",
     "agents",
     "all_kinds",
+    "datasets",
     "entities",
     "kind",
     "user_made_kinds",

@@ -2,7 +2,8 @@
 
 from pydantic import Field
 
-from registry.kinds.base import Category, ItemId, Kind, Line, Text, register
+from registry.kinds.base import Category, Kind, register
+from registry.kinds.values import ItemId, Line, Text
 
 
 class Activity(Kind):
@@ -16,6 +17,7 @@ class Study(Activity):
     plural = "Studies"
     mark = "ST"
     explanation = "A question or project that groups model runs."
+    examples = "a restoration plan, a flood assessment, a sensitivity analysis"
 
     title: Line = Field(title="Title", description="The question or project in one line.")
     description: Text = Field(

@@ -2,7 +2,8 @@
 
 from pydantic import EmailStr, Field
 
-from registry.kinds.base import Category, Kind, Line, WebAddress, register
+from registry.kinds.base import Category, Kind, register
+from registry.kinds.values import Line, WebAddress
 
 
 class Agent(Kind):
@@ -19,6 +20,8 @@ class Person(Agent):
     plural = "People"
     mark = "PE"
     explanation = "A human being who models, owns data or runs studies. Register yourself first."
+    examples = "a modeller, a data custodian, a principal investigator"
+    afresh = frozenset({"ethics_approved"})  # each person gives their own consent
 
     first_name: Line = Field(title="First name", description="Given name.")
     last_name: Line = Field(title="Last name", description="Family name.")
@@ -52,6 +55,7 @@ class Organisation(Agent):
     plural = "Organisations"
     mark = "OR"
     explanation = "A university, agency, company or group that people act for."
+    examples = "a research institute, a water authority, a ranger group"
 
     name: Line = Field(title="Official name", description="The organisation's full, official name.")
     ror: WebAddress | None = Field(

@@ -1,26 +1,18 @@
 """What all kinds share: the common fields, the facts about a kind, and the list of kinds."""
 
-import re
-import unicodedata
-from collections.abc import Callable, Mapping
+import functools
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, Any, ClassVar, TypeVar
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    HttpUrl,
-    StringConstraints,
-    TypeAdapter,
-    ValidationError,
-)
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-SHORT, LONG = 300, 20_000  # characters
-MOST_NOTES = 100
+from registry.kinds import shape
+from registry.kinds.shape import Path, Shape
+from registry.kinds.values import Line, Notes
+
+Fault = tuple[Path, str]
 
 
 class Category(StrEnum):
@@ -31,93 +23,16 @@ class Category(StrEnum):
     ACTIVITY = "ACTIVITY"
 
 
-def _printable(text: str) -> str:
-    """Refuse what no database, form or PROV document carries through unchanged, and text that
-    only looks empty."""
-    for character in text:
-        if unicodedata.category(character) in {"Cc", "Cs"} and character not in "\n\t":
-            raise ValueError(f"the character U+{ord(character):04X} cannot be stored; remove it")
-    if not any(unicodedata.category(character)[0] not in "CZ" for character in text):
-        raise ValueError("this holds only invisible characters")
-    return text
-
-
-def _one_line(text: str) -> str:
-    """Names and addresses: no line breaks, and nothing that makes text read backwards."""
-    for character in text:
-        if character in "\n\t" or unicodedata.bidirectional(character) in _REORDERING:
-            raise ValueError(f"the character U+{ord(character):04X} cannot be part of one line")
-    return text
-
-
-def _unix_lines(text: Any) -> Any:
-    """Browsers send line breaks as CR LF; one text must not become two by where it was typed."""
-    return text.replace("\r\n", "\n").replace("\r", "\n") if isinstance(text, str) else text
-
-
-_REORDERING = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
-_http_url = TypeAdapter(HttpUrl)
-
-
-def _is_http_url(text: str) -> str:
-    """Checked as a URL but kept as it was typed: clients compare it with what they sent."""
-    try:
-        _http_url.validate_python(text)
-        if not re.match("https?://[^/]", text, re.IGNORECASE):  # pydantic mends "http:example.org"
-            raise ValueError
-    except ValueError:
-        raise ValueError("write a whole web address, such as https://example.org/page") from None
-    return text
-
-
-_Checked = (BeforeValidator(_unix_lines), AfterValidator(_printable))
-Line = Annotated[
-    str,
-    StringConstraints(strip_whitespace=True, min_length=1, max_length=SHORT),
-    *_Checked,
-    AfterValidator(_one_line),
-]
-Text = Annotated[
-    str,
-    StringConstraints(strip_whitespace=True, min_length=1, max_length=LONG),
-    *_Checked,
-    Field(json_schema_extra={"format": "textarea"}),
-]
-WebAddress = Annotated[
-    str,
-    StringConstraints(strip_whitespace=True, min_length=1, max_length=2_000),
-    *_Checked,
-    AfterValidator(_one_line),
-    AfterValidator(_is_http_url),
-    Field(json_schema_extra={"format": "uri"}),
-]
-ItemId = Annotated[
-    str,
-    StringConstraints(strip_whitespace=True, pattern=r"^[A-Za-z0-9._-]+/[0-9]+$"),
-    Field(json_schema_extra={"format": "item"}),
-]
-
-
-def _distinct_keys(notes: Any) -> Any:
-    """Keys that differ only by blanks around them would overwrite each other."""
-    if isinstance(notes, Mapping):
-        keys = [str(key).strip() for key in notes]
-        if twice := sorted({key for key in keys if keys.count(key) > 1}):
-            raise ValueError(f"each key may occur once; more than once: {', '.join(twice)}")
-    return notes
-
-
-Notes = Annotated[dict[Line, Text], Field(max_length=MOST_NOTES), BeforeValidator(_distinct_keys)]
-
-
 class Findings(Exception):
     """Item content was refused; `faults` has (field path, what is wrong) for every reason.
 
     The path is a tuple as in pydantic, such as ("user_metadata", "team"); () is the whole item.
+    `misshapen` is False where the content has its proper shape, and only what it says is wrong.
     """
 
-    def __init__(self, faults: list[tuple[tuple[str | int, ...], str]]) -> None:
+    def __init__(self, faults: list[Fault], *, misshapen: bool = False) -> None:
         self.faults = faults
+        self.misshapen = misshapen
         super().__init__("; ".join(self.lines()))
 
     def lines(self) -> list[str]:
@@ -125,14 +40,36 @@ class Findings(Exception):
         return [f"{'.'.join(map(str, path)) or 'item'}: {text}" for path, text in self.faults]
 
 
-class Kind(BaseModel):
+class Mention(NamedTuple):
+    """An item id in the content of another item: where it stands, what it is there, and of which
+    kind that item must be (empty: any)."""
+
+    path: Path
+    role: str
+    of: str
+    handle: str
+
+
+class Part(BaseModel):
+    """Base of what a kind's field may hold beside single values. Unknown keys are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    def misfits(self) -> list[Fault]:
+        """What is wrong with its shape beyond what types can say; paths begin here."""
+        return []
+
+    def faults(self) -> list[Fault]:
+        """What is wrong with what it says, its shape being right; paths begin here."""
+        return []
+
+
+class Kind(Part):
     """Base of all kinds: subclasses add their fields. The class is the kind; an instance is the
     content of one item.
 
     Raises Findings from `parse`, and only there.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     # Facts about the kind (domain reference, section 1).
     subtype: ClassVar[str]
@@ -141,9 +78,13 @@ class Kind(BaseModel):
     plural: ClassVar[str]
     mark: ClassVar[str]
     explanation: ClassVar[str]
+    examples: ClassVar[str] = ""
     user_made: ClassVar[bool] = True
     versioned: ClassVar[bool] = False
     needs_person: ClassVar[bool] = True
+    has_files: ClassVar[bool] = False  # then there are roles for its data, too
+    derived: ClassVar[frozenset[str]] = frozenset()  # fields that follow from others: no input
+    afresh: ClassVar[frozenset[str]] = frozenset()  # fields that a clone must not carry over
     do_not_call_in_templates: ClassVar[bool] = True  # the class itself is what templates print
 
     display_name: Line = Field(
@@ -167,30 +108,46 @@ class Kind(BaseModel):
         try:
             content = cls.model_validate(data)
         except ValidationError as error:
-            raise Findings([_readable(dict(fault)) for fault in error.errors()]) from None
-        if faults := content.faults():
-            raise Findings(faults)
+            raise Findings(_readable_faults(error), misshapen=True) from None
+        misfits = [
+            fault for path, part in _parts(content) for fault in _under(path, part.misfits())
+        ]
+        faults = [fault for path, part in _parts(content) for fault in _under(path, part.faults())]
+        if misfits or faults:
+            raise Findings(misfits + faults, misshapen=bool(misfits))
         return content
-
-    def faults(self) -> list[tuple[tuple[str | int, ...], str]]:
-        """What is wrong with content of the right shape: rules that types cannot say."""
-        return []
-
-    @classmethod
-    def field_names(cls) -> list[str]:
-        """The fields as forms and pages show them: in the order of the class, the notes last."""
-        return [name for name in cls.model_fields if name != "user_metadata"] + ["user_metadata"]
 
     def stored(self) -> dict[str, Any]:
         """The content as JSON; what was left out stays absent."""
         return self.model_dump(mode="json", exclude_none=True)
 
+    def system(self, handle: str) -> dict[str, Any]:
+        """What the system keeps beside the content of a new item of that id; none of it is the
+        user's to change, nor part of the history."""
+        return {}
+
     @classmethod
-    def formats(cls) -> dict[str, str]:
-        """How each field is written: `line`, `textarea`, `uri`, `email`, `boolean`, `integer`,
-        `item` (a persistent id) or `pairs` (keys and texts), from the JSON schema."""
-        properties = cls.model_json_schema()["properties"]
-        return {name: _format(properties[name]) for name in cls.field_names()}
+    @functools.cache
+    def shape(cls) -> Shape:
+        """All fields as one group, in the order of the class, the notes last."""
+        parts = shape.parts_of(cls.model_json_schema())
+        ordered = sorted(parts, key=lambda part: part.name == "user_metadata")
+        return Shape("", cls.label, "", "group", required=True, parts=tuple(ordered))
+
+    @classmethod
+    @functools.cache
+    def inputs(cls) -> tuple[Shape, ...]:
+        """The fields that a person fills in."""
+        return tuple(part for part in cls.shape().parts if part.name not in cls.derived)
+
+    @classmethod
+    def mentions(cls, info: Mapping[str, Any]) -> list[Mention]:
+        """The items that stored content refers to."""
+        return [
+            Mention(path, leaf.title, leaf.of, str(value))
+            for leaf, path, value in shape.leaves(cls.shape(), info)
+            if leaf.form == "item"
+        ]
 
     @classmethod
     def words(cls, info: Mapping[str, Any]) -> str:
@@ -236,19 +193,34 @@ def user_made_kinds() -> list[type[Kind]]:
 _SENTENCES: dict[str, Callable[[dict[str, Any]], str]] = {
     "missing": lambda about: "This field is required.",
     "string_too_short": lambda about: "This field is required.",
-    "extra_forbidden": lambda about: "There is no such field for this kind of item.",
+    "extra_forbidden": lambda about: "There is no such field here.",
     "string_type": lambda about: "This must be text.",
     "bool_parsing": lambda about: "This must be true or false.",
     "bool_type": lambda about: "This must be true or false.",
     "dict_type": lambda about: "This must be an object of keys and texts.",
+    "model_type": lambda about: "This must be an object with the fields of this part.",
+    "model_attributes_type": lambda about: "This must be an object with the fields of this part.",
+    "list_type": lambda about: "This must be a list.",
+    "enum": lambda about: f"Choose one of {about['expected']}.",
     "string_too_long": lambda about: f"At most {about['max_length']:,} characters.",
-    "too_long": lambda about: f"At most {about['max_length']} entries.",
+    "too_long": lambda about: (
+        f"At most {about['max_length']:,} entries; these are {about['actual_length'] or 'more'}."
+    ),
     "string_pattern_mismatch": lambda about: "This must be an item id, such as 10378.1/1000001.",
 }
+MOST_FAULTS = 200  # told at once: more help nobody
 
 
-def _readable(fault: dict[str, Any]) -> tuple[tuple[str | int, ...], str]:
-    """A fault that pydantic found, in words for a person."""
+def _readable_faults(error: ValidationError) -> list[Fault]:
+    """What pydantic found, in words for a person."""
+    found = error.errors(include_url=False, include_input=False)
+    faults = [_readable(dict(fault)) for fault in found[:MOST_FAULTS]]
+    if len(found) > MOST_FAULTS:
+        faults.append(((), f"There are {len(found) - MOST_FAULTS:,} more faults of this sort."))
+    return faults
+
+
+def _readable(fault: dict[str, Any]) -> Fault:
     sentence = _SENTENCES.get(fault["type"])
     text = sentence(fault.get("ctx", {})) if sentence else str(fault["msg"])
     text = text.removeprefix("Value error, ").removeprefix("value is not a valid email address: ")
@@ -257,15 +229,19 @@ def _readable(fault: dict[str, Any]) -> tuple[tuple[str | int, ...], str]:
     return path, text if text.endswith(".") else f"{text}."
 
 
-def _format(schema: Mapping[str, Any]) -> str:
-    """How a field is written; an optional one is in its schema a choice between it and null."""
-    options = schema.get("anyOf", [schema])
-    chosen = next(option for option in options if option.get("type") != "null")
-    if chosen["type"] == "object":
-        return "pairs"
-    if chosen["type"] in {"boolean", "integer"}:
-        return str(chosen["type"])
-    return str(chosen.get("format") or schema.get("format") or "line")
+def _parts(part: Part, path: Path = ()) -> Iterator[tuple[Path, Part]]:
+    """The part itself and all parts inside it, each with where it stands."""
+    yield path, part
+    for name in type(part).model_fields:
+        value = getattr(part, name)
+        rows = enumerate(value) if isinstance(value, list) else [(None, value)]
+        for index, row in rows:
+            if isinstance(row, Part):
+                yield from _parts(row, (*path, name) if index is None else (*path, name, index))
+
+
+def _under(path: Path, faults: list[Fault]) -> list[Fault]:
+    return [((*path, *inner), text) for inner, text in faults]
 
 
 def _texts(value: Any) -> list[str]:
