@@ -32,6 +32,14 @@ def number(name: str, default: int, *, minimum: int = 0) -> int:
     return value
 
 
+def choice(name: str, default: str, options: tuple[str, ...]) -> str:
+    """The value of a variable that has only a few, such as `REGISTRY_LEVEL=read`."""
+    text = os.environ.get(name, default).strip().lower()
+    if text in options:
+        return text
+    raise ImproperlyConfigured(f"{name}={text!r} is none of {', '.join(options)}.")
+
+
 def words(name: str, default: str = "") -> list[str]:
     """The comma-separated values of a variable such as `ALLOWED_HOSTS=a.org,b.org`."""
     return [word.strip() for word in os.environ.get(name, default).split(",") if word.strip()]

@@ -23,6 +23,9 @@ CSRF_TRUSTED_ORIGINS = environment.words("CSRF_TRUSTED_ORIGINS")
 # Persistent ids are `prefix/number`. The default is a test prefix: a group sets its own.
 HANDLE_PREFIX = os.environ.get("HANDLE_PREFIX", "10378.1")
 
+# What everyone who can sign in may do in the registry: none, read or write. Permissions give more.
+REGISTRY_LEVEL = environment.choice("REGISTRY_LEVEL", "write", ("none", "read", "write"))
+
 INSTALLED_APPS = [
     "registry",
     "jobs",  # before django_q: its `qcluster` command guards the one of Django-Q2

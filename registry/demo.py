@@ -1,6 +1,7 @@
-"""The demo data: three users and a dozen believable items of reef modelling.
+"""The demo data: three users, a group and believable items of reef modelling, of every kind.
 
-Names and addresses are invented. The items are in the order in which they are registered.
+Names and addresses are invented. The items are in the order in which they are registered; a text
+such as "@Mara Okafor" stands for the id of the item of that name.
 """
 
 from typing import Any, NamedTuple
@@ -23,6 +24,11 @@ class DemoItem(NamedTuple):
     owner: str
     subtype: str
     content: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        info = self.content.get("collection_format", {}).get("dataset_info", {})
+        return str(self.content.get("display_name") or info["name"])
 
 
 USERS = [
@@ -167,5 +173,124 @@ ITEMS = [
             "source_url": "https://emulator.example.org/source",
             "user_metadata": {"stands in for": "Coral connectivity model"},
         },
+    ),
+    DemoItem(
+        "modeller",
+        "DATASET_TEMPLATE",
+        {
+            "display_name": "Hourly currents of one season",
+            "description": "Currents at two depths, as the connectivity model reads them.",
+            "defined_resources": [
+                {
+                    "path": "grid/bathymetry.nc",
+                    "description": "Depth of each cell",
+                    "usage_type": "GENERAL_DATA",
+                }
+            ],
+            "deferred_resources": [
+                {
+                    "key": "currents",
+                    "description": "Folder with one file a day",
+                    "usage_type": "FORCING_DATA",
+                    "is_folder": True,
+                }
+            ],
+        },
+    ),
+    DemoItem(
+        "modeller",
+        "DATASET_TEMPLATE",
+        {
+            "display_name": "Connectivity matrices",
+            "description": "How many larvae of each reef settle on each other reef.",
+            "deferred_resources": [
+                {
+                    "key": "matrix",
+                    "description": "Sparse matrix of one season",
+                    "usage_type": "GENERAL_DATA",
+                    "additional_metadata": {"format": "NetCDF"},
+                },
+                {
+                    "key": "log",
+                    "description": "What the run printed",
+                    "usage_type": "GENERAL_DATA",
+                    "optional": True,
+                },
+            ],
+        },
+    ),
+    DemoItem(
+        "modeller",
+        "MODEL_RUN_WORKFLOW_TEMPLATE",
+        {
+            "display_name": "Connectivity of one season",
+            "software_id": "@Coral connectivity model",
+            "input_templates": [{"template_id": "@Hourly currents of one season"}],
+            "output_templates": [{"template_id": "@Connectivity matrices"}],
+            "annotations": {"required": ["random seed"], "optional": ["hardware"]},
+        },
+    ),
+    DemoItem(
+        "modeller",
+        "DATASET",
+        {
+            "collection_format": {
+                "associations": {
+                    "organisation_id": "@Coral Futures Institute",
+                    "data_custodian_id": "@Mara Okafor",
+                    "point_of_contact": "data@coral-futures.example.org",
+                },
+                "approvals": {
+                    "ethics_registration": {},
+                    "ethics_access": {},
+                    "indigenous_knowledge": {"relevant": True, "obtained": True},
+                    "export_controls": {},
+                },
+                "dataset_info": {
+                    "name": "Currents of the Great Barrier Reef, spawning season 2024",
+                    "description": "Hourly currents at 1 km, from the regional ocean model.",
+                    "access_info": {
+                        "reposited": False,
+                        "uri": "s3://ocean-archive/currents/2024",
+                        "description": "Ask the point of contact for a read key.",
+                    },
+                    "publisher_id": "@Tropical Waters Agency",
+                    "created_date": {"relevant": True, "value": "2025-01-20"},
+                    "published_date": {"relevant": True, "value": "2025-03-01"},
+                    "license": "https://creativecommons.org/licenses/by/4.0/",
+                    "preferred_citation": "Tropical Waters Agency (2025), Currents 2024.",
+                    "spatial_info": {
+                        "coverage": "SRID=4326;POLYGON((142 -24.5, 154 -24.5, 154 -10, 142 -10, "
+                        "142 -24.5))",
+                        "resolution": "0.01",
+                    },
+                    "temporal_info": {
+                        "duration": {"begin_date": "2024-10-15", "end_date": "2024-12-31"},
+                        "resolution": "PT1H",
+                    },
+                    "formats": ["NetCDF"],
+                    "keywords": ["currents", "hydrodynamics", "Great Barrier Reef"],
+                },
+            }
+        },
+    ),
+]
+
+
+class DemoGroup(NamedTuple):
+    slug: str
+    display_name: str
+    description: str
+    members: tuple[str, ...]
+    default_data_roles: tuple[str, ...] = ()
+
+
+GROUPS = [
+    DemoGroup(
+        "reef-futures",
+        "Reef futures team",
+        "Modellers of the restoration study.",
+        ("modeller", "reviewer"),
+        ("dataset-data-read", "dataset-data-write"),
     ),
 ]

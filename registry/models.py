@@ -6,13 +6,16 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import models
+from django.db.models import Exists, OuterRef, Q
 from django.urls import reverse
 from django.utils import timezone
 
 from registry import access, kinds
+from registry.access import Level
 from registry.kinds import Category
 
 if TYPE_CHECKING:
+    from jobs.models import Workflow
     from registry.kinds import Kind
 
 FIRST_NUMBER = 1_000_000
@@ -36,42 +39,112 @@ class Mint(models.Model):
 class ItemQuerySet(models.QuerySet["Item"]):
     """Filters on items, named as adjectives."""
 
+    def live(self) -> "ItemQuerySet":
+        """All but tombstones."""
+        return self.filter(deleted_at=None)
+
+    def complete(self) -> "ItemQuerySet":
+        """All but seeds, which are reserved ids without content."""
+        return self.filter(is_complete=True)
+
     def readable_by(self, user: User) -> "ItemQuerySet":
-        """The items whose metadata `user` may read (see registry.access)."""
-        return self.filter(access.may_read(user))
+        """The items whose metadata `user` may read."""
+        return self.live().granted_to(user)
+
+    def granted_to(self, user: User) -> "ItemQuerySet":
+        """As `readable_by`, with tombstones: `access.roles` in SQL, where every role that can be
+        granted includes reading."""
+        level = access.level(user)
+        if level < Level.READ:
+            return self.none()
+        if level == Level.ADMIN:
+            return self
+        own_groups = Group.members.through.objects.filter(user=user).values("group")
+        grants = Grant.objects.filter(Q(group=None) | Q(group__in=own_groups), item=OuterRef("pk"))
+        return self.filter(Q(owner=user) | Exists(grants))
 
     def of_kind(self, subtype: str) -> "ItemQuerySet":
         return self.filter(subtype=subtype)
 
+    def made_by_people(self) -> "ItemQuerySet":
+        """Without the activities that jobs make."""
+        return self.exclude(
+            subtype__in=[kind.subtype for kind in kinds.all_kinds() if not kind.user_made]
+        )
+
 
 class Item(models.Model):
-    """Anything that has a persistent id here. `info` is the validated content of its kind."""
+    """Anything that has a persistent id here. `info` is the validated content of its kind.
+
+    A seed is a reserved id without content. A deleted item stays as a tombstone, with its id, kind
+    and name, so that the graph stays whole.
+    """
 
     handle = models.CharField("persistent id", max_length=100, unique=True)
     category = models.CharField(max_length=8, choices=[(c.value, c.title()) for c in Category])
     subtype = models.CharField(max_length=40)
-    display_name = models.CharField(max_length=300)
-    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT)
+    display_name = models.CharField(max_length=300, blank=True)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, db_index=False)
     info = models.JSONField()
+    system = models.JSONField(
+        default=dict, blank=True, help_text="What the system keeps beside the content."
+    )
     search_text = models.TextField(editable=False)
+    is_complete = models.BooleanField(default=True, help_text="Otherwise it is a seed.")
+    is_locked = models.BooleanField(default=False)
     version = models.PositiveIntegerField(null=True, blank=True, help_text="Entities only.")
+    previous_version = models.OneToOneField(
+        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="next_version"
+    )
+    version_reason = models.TextField(blank=True, help_text="Why this version was made.")
     creation_workflow = models.OneToOneField(
+        "jobs.Workflow", on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    version_workflow = models.OneToOneField(
         "jobs.Workflow", on_delete=models.PROTECT, null=True, blank=True, related_name="+"
     )
     created_at = models.DateTimeField(default=timezone.now)
     updated_at = models.DateTimeField(default=timezone.now)
+    deleted_at = models.DateTimeField(null=True, blank=True)
 
     objects = ItemQuerySet.as_manager()
 
     class Meta:
         ordering = ("-id",)
-        indexes = [models.Index(fields=["subtype", "-id"], name="item_of_kind")]
+        # Explore sorts by id (which is by creation), update and name, of all, of a kind, of an
+        # owner. The name's collation is "C" on PostgreSQL (migration 0002): code points, as SQLite.
+        indexes = [
+            models.Index(fields=["subtype", "-id"], name="item_of_kind"),
+            models.Index(fields=["owner", "-id"], name="item_of_owner"),
+            models.Index(fields=["updated_at", "id"], name="item_updated"),
+            models.Index(fields=["subtype", "updated_at", "id"], name="item_of_kind_updated"),
+            models.Index(fields=["owner", "updated_at", "id"], name="item_of_owner_updated"),
+            models.Index(fields=["display_name", "id"], name="item_named"),
+            models.Index(fields=["subtype", "display_name", "id"], name="item_of_kind_named"),
+            models.Index(fields=["owner", "display_name", "id"], name="item_of_owner_named"),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(previous_version=None) | ~Q(version_reason=""),
+                name="item_version_has_reason",
+            )
+        ]
+        permissions = [
+            ("read_registry", "May read the registry"),
+            ("write_registry", "May register and change items"),
+            ("admin_registry", "Administers the registry: all rights on all items"),
+        ]
 
     def __str__(self) -> str:
-        return f"{self.display_name} ({self.handle})"
+        return f"{self.display_name or 'Reserved id'} ({self.handle})"
 
     def get_absolute_url(self) -> str:
         return reverse("item-detail", args=[self.handle])
+
+    @property
+    def workflow(self) -> "Workflow | None":
+        """The workflow that recorded how this item came to be."""
+        return self.version_workflow or self.creation_workflow
 
     @property
     def kind(self) -> "type[Kind]":
@@ -117,6 +190,138 @@ class Revision(models.Model):
 
     def __str__(self) -> str:
         return f"Revision {self.number} of {self.item_id}"
+
+
+class Reference(models.Model):
+    """That the content of an item names another item: what would dangle if that were deleted."""
+
+    source = models.ForeignKey(
+        Item, on_delete=models.CASCADE, related_name="references", db_index=False
+    )
+    target = models.ForeignKey(Item, on_delete=models.PROTECT, related_name="referrers")
+    role = models.CharField(max_length=100, help_text="The field's title.")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["source", "target", "role"], name="reference_kept_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.source_id} names {self.target_id} as {self.role}"
+
+
+class Group(models.Model):
+    """People who get access to items together. Administrators manage groups."""
+
+    slug = models.SlugField("id", max_length=60, unique=True, help_text="It cannot change later.")
+    display_name = models.CharField(max_length=120)
+    description = models.TextField(blank=True)
+    default_data_roles = models.JSONField(
+        "default access to new datasets",
+        default=list,
+        blank=True,
+        help_text="Roles that the form of a dataset proposes for this group.",
+    )
+    members = models.ManyToManyField(
+        settings.AUTH_USER_MODEL, blank=True, related_name="registry_groups"
+    )
+
+    class Meta:
+        ordering = ("display_name",)
+        verbose_name = "access group"
+
+    def __str__(self) -> str:
+        return self.display_name
+
+
+class Grant(models.Model):
+    """The roles on an item of a group, or of every user of the registry. Always at least one."""
+
+    item = models.ForeignKey(Item, on_delete=models.CASCADE, related_name="grants", db_index=False)
+    group = models.ForeignKey(
+        Group,
+        on_delete=models.CASCADE,
+        related_name="grants",
+        null=True,
+        blank=True,
+        help_text="None: every user of the registry.",
+    )
+    roles = models.JSONField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["item", "group"], name="grant_once_to_a_group"),
+            models.UniqueConstraint(
+                fields=["item"], condition=Q(group=None), name="grant_once_to_everyone"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{', '.join(self.roles)} on {self.item_id} for {self.group or 'everyone'}"
+
+
+class LockEvent(models.Model):
+    """That an item was locked or unlocked. Append-only."""
+
+    class Action(models.TextChoices):
+        LOCK = "LOCK", "Locked"
+        UNLOCK = "UNLOCK", "Unlocked"
+
+    item = models.ForeignKey(Item, on_delete=models.CASCADE, related_name="lock_events")
+    action = models.CharField(max_length=6, choices=Action.choices)
+    reason = models.TextField()
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ("-id",)
+
+    def __str__(self) -> str:
+        return f"{self.get_action_display()}: {self.reason}"
+
+
+class AccessEvent(models.Model):
+    """That the access settings of an item were changed, from what to what. Append-only.
+
+    Settings are {"general": [role], "groups": {group id: [role]}}.
+    """
+
+    item = models.ForeignKey(Item, on_delete=models.CASCADE, related_name="access_events")
+    before = models.JSONField()
+    after = models.JSONField()
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ("-id",)
+
+    def __str__(self) -> str:
+        return f"Access to {self.item_id} changed"
+
+    @property
+    def difference(self) -> str:
+        """What the change gave and took, in words."""
+        old = {"everyone": self.before["general"]} | self.before["groups"]
+        new = {"everyone": self.after["general"]} | self.after["groups"]
+        told = []
+        for who in dict.fromkeys([*old, *new]):
+            had, has = old.get(who, []), new.get(who, [])
+            if gained := [role for role in has if role not in had]:
+                told.append(f"{who} may now: {', '.join(gained)}")
+            if lost := [role for role in had if role not in has]:
+                told.append(f"{who} may no longer: {', '.join(lost)}")
+        return "; ".join(told)
+
+
+class Tombstone(models.Model):
+    """Who deleted an item, when and why. Append-only."""
+
+    item = models.OneToOneField(Item, on_delete=models.PROTECT, related_name="tombstone")
+    reason = models.TextField()
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+
+    def __str__(self) -> str:
+        return f"{self.item_id} deleted: {self.reason}"
 
 
 class Relation(models.Model):

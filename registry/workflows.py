@@ -1,4 +1,4 @@
-"""The item creation workflow: register the Create activity, then lodge its provenance.
+"""The workflows of an item, creation and version: register the activity, lodge its provenance.
 
 Payload and result keys are wire facts (domain reference, 4.1).
 """
@@ -9,15 +9,24 @@ from jobs import definitions
 from jobs.definitions import Payload, PermanentError
 from jobs.worker import Run
 from registry import services
-from registry.kinds.activities import Create
+from registry.kinds import Kind
+from registry.kinds.activities import Create, Version
+from registry.kinds.values import SHORT
 from registry.models import Item
 from registry.provenance import relations
+from registry.services.custody import set_grants
 
 definitions.workflow(
     name="ITEM_CREATION",
     title="Item creation workflow",
     purpose="Records who registered this item, and when, as provenance.",
     steps=("REGISTER_CREATE_ACTIVITY", "LODGE_CREATE_ACTIVITY"),
+)
+definitions.workflow(
+    name="ITEM_VERSION",
+    title="Version workflow",
+    purpose="Records who made this version, from which one and why, as provenance.",
+    steps=("REGISTER_VERSION_ACTIVITY", "LODGE_VERSION_ACTIVITY"),
 )
 
 
@@ -39,6 +48,28 @@ class LodgeCreatePayload(Payload):
     created_item_subtype: str
 
 
+class RegisterVersionPayload(Payload):
+    reason: str
+    version_number: int
+    from_version_id: str
+    to_version_id: str
+    linked_person_id: str
+    item_subtype: str
+
+
+class RegisterVersionResult(Payload):
+    version_activity_id: str
+    lodge_session_id: UUID
+
+
+class LodgeVersionPayload(Payload):
+    from_version_id: str
+    to_version_id: str
+    version_activity_id: str
+    linked_person_id: str
+    item_subtype: str
+
+
 @definitions.job(
     type="REGISTRY",
     sub_type="REGISTER_CREATE_ACTIVITY",
@@ -49,14 +80,10 @@ class LodgeCreatePayload(Payload):
 def register_create_activity(run: Run, payload: RegisterCreatePayload) -> RegisterCreateResult:
     """Make the Create activity of an item, and queue the lodging of its provenance."""
     item = _item(payload.created_item_id)
-    activity = services.create(
-        handle=services.mint(),
-        content=Create(
-            display_name=_at_most_300(f"Creation of {item.display_name}"),
-            created_item_id=item.handle,
-        ),
-        owner=run.owner,
+    content = Create(
+        display_name=_short(f"Creation of {item.display_name}"), created_item_id=item.handle
     )
+    activity = _make(run, content, item)
     lodging = LodgeCreatePayload(creation_activity_id=activity.handle, **payload.model_dump())
     return RegisterCreateResult(
         creation_activity_id=activity.handle, lodge_session_id=run.submit_next(lodging)
@@ -80,14 +107,68 @@ def lodge_create_activity(run: Run, payload: LodgeCreatePayload) -> None:
     relations.lodge(record=activity, edges=edges)
 
 
+@definitions.job(
+    type="REGISTRY",
+    sub_type="REGISTER_VERSION_ACTIVITY",
+    title="Register Version Activity",
+    payload=RegisterVersionPayload,
+    result=RegisterVersionResult,
+)
+def register_version_activity(run: Run, payload: RegisterVersionPayload) -> RegisterVersionResult:
+    """Make the Version activity of an item, and queue the lodging of its provenance."""
+    old, new = _item(payload.from_version_id), _item(payload.to_version_id)
+    content = Version(
+        display_name=_short(
+            f"Version {payload.version_number} of {old.display_name}: {old.handle} to {new.handle}"
+        ),
+        from_item_id=old.handle,
+        to_item_id=new.handle,
+        reason=payload.reason,
+        new_version_number=payload.version_number,
+    )
+    activity = _make(run, content, new)
+    lodging = LodgeVersionPayload(
+        version_activity_id=activity.handle,
+        **payload.model_dump(exclude={"reason", "version_number"}),
+    )
+    return RegisterVersionResult(
+        version_activity_id=activity.handle, lodge_session_id=run.submit_next(lodging)
+    )
+
+
+@definitions.job(
+    type="PROV_LODGE",
+    sub_type="LODGE_VERSION_ACTIVITY",
+    title="Lodge Version Activity Provenance",
+    payload=LodgeVersionPayload,
+)
+def lodge_version_activity(run: Run, payload: LodgeVersionPayload) -> None:
+    """Write the edges of a Version activity. Doing it again changes nothing."""
+    activity = _item(payload.version_activity_id)
+    edges = relations.of_version(
+        old=_item(payload.from_version_id),
+        new=_item(payload.to_version_id),
+        activity=activity,
+        person=_item(payload.linked_person_id),
+    )
+    relations.lodge(record=activity, edges=edges)
+
+
+def _make(run: Run, content: Kind, about: Item) -> Item:
+    """Make the activity that recorded an item; who may read the item may read it, too."""
+    activity = services.create(handle=services.mint(), content=content, owner=run.owner)
+    set_grants(activity, {grant.group: grant.roles for grant in about.grants.all()})
+    return activity
+
+
 def _item(handle: str) -> Item:
-    try:
-        return Item.objects.get(handle=handle)
-    except Item.DoesNotExist:
+    item = Item.objects.live().filter(handle=handle).first()
+    if item is None:
         raise PermanentError(
             f"Item {handle} is not in the registry any more, so its provenance cannot be recorded."
-        ) from None
+        )
+    return item
 
 
-def _at_most_300(text: str) -> str:
-    return text if len(text) <= 300 else f"{text[:299]}…"
+def _short(text: str) -> str:
+    return text if len(text) <= SHORT else f"{text[: SHORT - 1]}…"

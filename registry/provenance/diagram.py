@@ -4,7 +4,7 @@ from django.utils.safestring import SafeString
 
 from provena import diagrams
 from registry.kinds import Category
-from registry.provenance.lineage import Neighbourhood
+from registry.provenance.lineage import Neighbourhood, Node
 
 # The shapes that W3C PROV diagrams use.
 SHAPES = {Category.ENTITY: "ellipse", Category.ACTIVITY: "box", Category.AGENT: "house"}
@@ -15,15 +15,18 @@ def dot(graph: Neighbourhood) -> str:
     """The graph as DOT source, causes to the right."""
     drawing = diagrams.graph(rankdir="LR", nodesep="0.3", ranksep="1.1")
     drawing.attr("node", height="0.65", margin="0.16,0.06")
-    for item in graph.items:
-        centre = " centre" if item == graph.centre else ""
+    for node in graph.nodes:
+        classes = f"item {node.kind.category} kind-{node.subtype}"
+        classes += " centre" if node == graph.centre else ""
+        classes += "" if node.url else " restricted"
+        link = {"href": node.url} if node.url else {}
         drawing.node(
-            f"item{item.pk}",
-            label=diagrams.label(_short(item.display_name), f"{item.kind.mark} {item.kind.label}"),
-            shape=SHAPES[Category(item.category)],
-            href=item.get_absolute_url(),
-            tooltip=diagrams.label(item.display_name),
-            **{"class": f"item {item.category} kind-{item.subtype}{centre}"},
+            f"item{node.pk}",
+            label=diagrams.label(_short(node.name), _below(node)),
+            shape=SHAPES[node.kind.category],
+            tooltip=diagrams.label(node.name),
+            **link,
+            **{"class": classes},
         )
     for edge in graph.edges:
         drawing.edge(f"item{edge.source.pk}", f"item{edge.target.pk}", label=f" {edge.label} ")
@@ -33,6 +36,11 @@ def dot(graph: Neighbourhood) -> str:
 def draw(graph: Neighbourhood) -> SafeString | None:
     """The graph as SVG, or None where nothing can draw."""
     return diagrams.svg(dot(graph))
+
+
+def _below(node: Node) -> str:
+    note = f", {node.note}" if node.note == "deleted" else ""
+    return f"{node.kind.mark} {node.kind.label}{note}"
 
 
 def _short(name: str) -> str:

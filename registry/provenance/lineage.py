@@ -1,22 +1,58 @@
-"""Walks over the provenance graph. Upstream is along the arrows, to causes; downstream against."""
+"""Walks over the provenance graph. Upstream is along the arrows, to causes; downstream against.
+
+What a reader may not see stays in the graph as a restricted item: its kind and edges are there, and
+its id and name are not.
+"""
 
 from dataclasses import dataclass
 
 from django.contrib.auth.models import User
 from django.db.models import Max
 
+from registry import kinds
+from registry.kinds import Kind
 from registry.models import Item, Relation
 
 MOST_EDGES = 60  # drawn and listed in each direction
+MOST_VERSIONS = 200
+
+
+@dataclass(frozen=True)
+class Node:
+    """An item as a reader may see it. `item` is None where it is restricted."""
+
+    pk: int
+    subtype: str
+    item: Item | None
+
+    @property
+    def kind(self) -> type[Kind]:
+        return kinds.kind(self.subtype)
+
+    @property
+    def name(self) -> str:
+        return self.item.display_name if self.item else "Restricted item"
+
+    @property
+    def url(self) -> str:
+        """Where its page is; a tombstone has none."""
+        return self.item.get_absolute_url() if self.item and not self.item.deleted_at else ""
+
+    @property
+    def note(self) -> str:
+        """What is special about it, in a word or two."""
+        if self.item is None:
+            return "you may not read it"
+        return "deleted" if self.item.deleted_at else ""
 
 
 @dataclass(frozen=True)
 class Edge:
     """A relation between two items, whichever and however many activities claim it."""
 
-    source: Item
+    source: Node
     type: str
-    target: Item
+    target: Node
 
     @property
     def label(self) -> str:
@@ -27,7 +63,7 @@ class Edge:
 class Neighbourhood:
     """An item with the edges that touch it. `truncated` says that there are more than shown."""
 
-    centre: Item
+    centre: Node
     upstream: list[Edge]
     downstream: list[Edge]
     truncated: bool
@@ -37,30 +73,58 @@ class Neighbourhood:
         return [*self.upstream, *self.downstream]
 
     @property
-    def items(self) -> list[Item]:
+    def nodes(self) -> list[Node]:
         """Each item once, the centre first."""
         ends = [end for edge in self.edges for end in (edge.source, edge.target)]
-        return list({item.pk: item for item in [self.centre, *ends]}.values())
+        return list({node.pk: node for node in [self.centre, *ends]}.values())
 
 
 def neighbourhood(item: Item, user: User, limit: int = MOST_EDGES) -> Neighbourhood:
-    """The edges of depth 1 both ways whose other end `user` may read, newest first, at most
-    `limit` each way."""
-    upstream = _edges(user, limit + 1, source=item)
-    downstream = _edges(user, limit + 1, target=item)
+    """The edges of depth 1 both ways, newest first, at most `limit` each way."""
+    upstream = _edges(limit + 1, source=item)
+    downstream = _edges(limit + 1, target=item)
     shown = [*upstream[:limit], *downstream[:limit]]
-    ends = Item.objects.in_bulk({end for edge in shown for end in (edge[0], edge[2])})
+    nodes = _nodes({item.pk} | {end for edge in shown for end in (edge[0], edge[2])}, user)
     return Neighbourhood(
-        centre=item,
-        upstream=[Edge(ends[a], relation, ends[b]) for a, relation, b in upstream[:limit]],
-        downstream=[Edge(ends[a], relation, ends[b]) for a, relation, b in downstream[:limit]],
+        centre=nodes[item.pk],
+        upstream=[Edge(nodes[a], relation, nodes[b]) for a, relation, b in upstream[:limit]],
+        downstream=[Edge(nodes[a], relation, nodes[b]) for a, relation, b in downstream[:limit]],
         truncated=max(len(upstream), len(downstream)) > limit,
     )
 
 
-def _edges(user: User, limit: int, **end: Item) -> list[tuple[int, str, int]]:
+def versions(item: Item, user: User) -> list[Node]:
+    """The line of versions that an item is in, newest first, in a number of queries that is that of
+    the versions after it: each names the one before only."""
+    newer: list[int] = []
+    last = item.pk
+    while len(newer) < MOST_VERSIONS:
+        following = Item.objects.filter(previous_version=last).values_list("pk", flat=True).first()
+        if following is None:
+            break
+        newer.append(following)
+        last = following
+    older: list[int] = []
+    previous = item.previous_version_id
+    while previous and len(older) < MOST_VERSIONS:
+        older.append(previous)
+        previous = Item.objects.values_list("previous_version", flat=True).get(pk=previous)
+    line = [*reversed(newer), item.pk, *older]
+    nodes = _nodes(set(line), user)
+    return [nodes[pk] for pk in line]
+
+
+def _nodes(pks: set[int], user: User) -> dict[int, Node]:
+    """Each of these items as `user` may see it, in two queries."""
+    everything = Item.objects.filter(pk__in=pks)
+    readable = everything.granted_to(user).select_related("owner").defer("info", "search_text")
+    seen = readable.in_bulk()
+    kinds_of = everything.values_list("pk", "subtype")
+    return {pk: Node(pk, subtype, seen.get(pk)) for pk, subtype in kinds_of}
+
+
+def _edges(limit: int, **end: Item) -> list[tuple[int, str, int]]:
     """(source, type, target) of each edge at that end, once for all its claims."""
-    readable = Item.objects.readable_by(user).values("pk")
-    claims = Relation.objects.filter(**end, source__in=readable, target__in=readable)
+    claims = Relation.objects.filter(**end)
     edges = claims.values_list("source", "type", "target").annotate(newest=Max("pk"))
     return [edge[:3] for edge in edges.order_by("-newest")[:limit]]

@@ -23,6 +23,16 @@ def of_creation(*, item: Item, activity: Item, person: Item) -> list[Edge]:
     ]
 
 
+def of_version(*, old: Item, new: Item, activity: Item, person: Item) -> list[Edge]:
+    """The edges of a Version activity (domain reference, 5.1)."""
+    return [
+        Edge(new, Type.WAS_GENERATED_BY, activity),
+        Edge(activity, Type.USED, old),
+        Edge(activity, Type.WAS_ASSOCIATED_WITH, person),
+        Edge(new, Type.WAS_ATTRIBUTED_TO, person),
+    ]
+
+
 def lodge(*, record: Item, edges: Iterable[Edge]) -> None:
     """Claim edges for an activity. Claiming one again changes nothing."""
     Relation.objects.bulk_create(

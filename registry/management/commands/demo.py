@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
 from registry import demo, services
-from registry.models import Item
+from registry.models import Group, Item
 
 
 class Command(BaseCommand):
@@ -24,6 +24,8 @@ class Command(BaseCommand):
             )
         users = {user.username: _user(user) for user in demo.USERS}
         try:
+            for group in demo.GROUPS:
+                _group(group, users)
             made = sum(_registered(entry, users[entry.owner]) for entry in demo.ITEMS)
         except services.Refused as refused:
             raise CommandError(f"The demo data cannot be completed: {refused}") from None
@@ -52,10 +54,42 @@ def _user(wanted: demo.DemoUser) -> User:
 def _registered(entry: demo.DemoItem, owner: User) -> bool:
     """Register a demo item, and link its owner to the first Person of theirs. False if it is
     there already."""
-    name = entry.content["display_name"]
-    if Item.objects.filter(owner=owner, subtype=entry.subtype, display_name=name).exists():
+    if _found(entry.name, owner=owner, subtype=entry.subtype):
         return False
-    item = services.register(subtype=entry.subtype, content=entry.content, owner=owner)
+    content = _with_ids(entry.content)
+    item = services.register(subtype=entry.subtype, content=content, owner=owner)
     if entry.subtype == "PERSON" and services.person_of(owner) is None:
         services.link_person(user=owner, person=item)
     return True
+
+
+def _group(wanted: demo.DemoGroup, users: dict[str, User]) -> None:
+    """Make a demo group, unless it is there already."""
+    group, is_new = Group.objects.get_or_create(
+        slug=wanted.slug,
+        defaults={
+            "display_name": wanted.display_name,
+            "description": wanted.description,
+            "default_data_roles": list(wanted.default_data_roles),
+        },
+    )
+    if is_new:
+        group.members.set([users[name] for name in wanted.members])
+
+
+def _found(name: str, **more: Any) -> Item | None:
+    return Item.objects.live().filter(display_name=name, **more).order_by("id").first()
+
+
+def _with_ids(value: Any) -> Any:
+    """Content in which each name after an @ is the id of that item."""
+    if isinstance(value, dict):
+        return {key: _with_ids(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_with_ids(part) for part in value]
+    if isinstance(value, str) and value.startswith("@"):
+        item = _found(value[1:])
+        if item is None:
+            raise CommandError(f"The demo data lacks the item {value[1:]!r}.")
+        return item.handle
+    return value

@@ -1,0 +1,129 @@
+"""The items that the content of an item names: whether they may be named, and who names whom."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib.auth.models import User
+
+from registry import kinds
+from registry.kinds import Findings, Kind, Mention
+from registry.models import Item, Reference
+
+Faults = list[tuple[tuple[str | int, ...], str]]
+
+
+@dataclass(frozen=True)
+class Named:
+    """An item as another one's content names it. `item` is None where the reader may not see it;
+    `handle` then tells nothing but what the content says."""
+
+    handle: str
+    item: Item | None
+    is_superseded: bool = False
+
+    @property
+    def is_deleted(self) -> bool:
+        return self.item is not None and self.item.deleted_at is not None
+
+    @property
+    def warning(self) -> str:
+        """What a reader should know before relying on it; empty if nothing."""
+        if self.item is None:
+            return "you may not read it"
+        if self.is_deleted:
+            return "it was deleted"
+        notes = []
+        if self.is_superseded:
+            notes.append("it has a newer version")
+        if self.item.is_locked:
+            notes.append("it is locked")
+        return ", and ".join(notes)
+
+
+def named(handles: Iterable[str], user: User) -> dict[str, Named]:
+    """Each of these ids as `user` may see it, in one query."""
+    wanted = set(handles)
+    if not wanted:
+        return {}
+    found = Item.objects.granted_to(user).filter(handle__in=wanted).defer("info", "search_text")
+    items = {item.handle: item for item in found.select_related("next_version")}
+    return {
+        handle: Named(handle, item, item is not None and _next(item) is not None)
+        for handle in wanted
+        for item in [items.get(handle)]
+    }
+
+
+def check(
+    kind: type[Kind],
+    info: Mapping[str, Any],
+    user: User,
+    *,
+    before: Mapping[str, Any] | None = None,
+) -> list[str]:
+    """See that everything the content names exists, is complete and of the right kind.
+
+    Returns warnings. Raises Findings with every fault. What stood in the content `before` may stay
+    even if `user` may not read it; a new mention of such an item is told like one of nothing, so
+    that ids cannot be probed.
+    """
+    mentions = kind.mentions(info)
+    present = {mention.handle for mention in kind.mentions(before)} if before else set()
+    wanted = {mention.handle for mention in mentions}
+    known = named(wanted, user)
+    kept = _all(present & wanted)
+    faults: Faults = []
+    warnings: list[str] = []
+    for mention in mentions:
+        target = known[mention.handle]
+        item = target.item or kept.get(mention.handle)
+        if fault := _fault(mention, item):
+            faults.append((mention.path, fault))
+        elif target.warning:
+            warnings.append(f"{mention.role} {mention.handle}: {target.warning}.")
+    if faults:
+        raise Findings(faults)
+    return list(dict.fromkeys(warnings))
+
+
+def keep(item: Item) -> None:
+    """Note whom the item's content names, in the caller's transaction."""
+    named = item.kind.mentions(item.info)
+    # Without those of activities, which name what they did: the graph holds that.
+    mentions = {(mention.handle, mention.role) for mention in named if mention.of}
+    targets = _all({handle for handle, _ in mentions})
+    item.references.all().delete()
+    Reference.objects.bulk_create(
+        Reference(source=item, target=targets[handle], role=role[:100])
+        for handle, role in sorted(mentions)
+        if handle in targets
+    )
+
+
+def _all(handles: set[str]) -> dict[str, Item]:
+    if not handles:
+        return {}
+    found = Item.objects.filter(handle__in=handles).defer("info", "search_text")
+    return {item.handle: item for item in found}
+
+
+def _fault(mention: Mention, item: Item | None) -> str:
+    """Why this item cannot be named there; empty if it can."""
+    if item is None:
+        return (
+            f"There is no item {mention.handle} that you may read. Check the id, or ask for access."
+        )
+    if item.deleted_at:
+        return f"{mention.handle} was deleted. Choose another one."
+    if not item.is_complete:
+        return f"{mention.handle} is only a reserved id. Complete it first."
+    if mention.of and item.subtype != mention.of:
+        wanted = kinds.kind(mention.of)
+        return f"{mention.handle} is {item.kind.a_label()}, and {wanted.a_label()} is needed here."
+    return ""
+
+
+def _next(item: Item) -> Item | None:
+    """The version after it. (A reverse one-to-one raises where there is none.)"""
+    return getattr(item, "next_version", None)

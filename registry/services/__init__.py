@@ -1,0 +1,67 @@
+"""What can be done to items: the only writers of the registry. Pages, admin, commands and API call
+these functions, each of which is one transaction.
+
+`content` registers and changes items, `custody` says who may touch them, `people` which Person a
+user is, and `rules` holds what they all check.
+"""
+
+from registry.services.content import (
+    create,
+    create_version,
+    delete,
+    dependents,
+    mint,
+    register,
+    register_self,
+    revert,
+    seed,
+    update,
+    validate,
+)
+from registry.services.custody import change_access, lock, settings_of, unlock
+from registry.services.people import (
+    assign_person,
+    clear_person,
+    link_person,
+)
+from registry.services.rules import (
+    ChangedMeanwhile,
+    Locked,
+    NotAllowed,
+    PersonNeeded,
+    Refused,
+    WrongKind,
+    may_register,
+    may_version,
+    person_of,
+)
+
+__all__ = [
+    "ChangedMeanwhile",
+    "Locked",
+    "NotAllowed",
+    "PersonNeeded",
+    "Refused",
+    "WrongKind",
+    "assign_person",
+    "change_access",
+    "clear_person",
+    "create",
+    "create_version",
+    "delete",
+    "dependents",
+    "link_person",
+    "lock",
+    "may_register",
+    "may_version",
+    "mint",
+    "person_of",
+    "register",
+    "register_self",
+    "revert",
+    "seed",
+    "settings_of",
+    "unlock",
+    "update",
+    "validate",
+]

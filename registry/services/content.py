@@ -1,0 +1,315 @@
+"""Registering items and changing their content: each change is one more revision."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.utils import timezone
+
+from jobs import lifecycle
+from jobs.models import Job
+from registry import access, kinds, references, search
+from registry.access import Level, Role
+from registry.kinds import Kind
+from registry.models import Grant, Item, Mint, PersonLink, Relation, Revision, Tombstone
+from registry.services import people, rules
+from registry.services.rules import ChangedMeanwhile, Refused
+
+FIRST_REASON = "First registration"
+SHOWN = 20  # dependents named in a refusal
+
+
+def mint() -> str:
+    """A new persistent id, `prefix/number`. It is never handed out again."""
+    return Mint.objects.create().handle
+
+
+def register(*, subtype: str, content: Mapping[str, Any], owner: User) -> Item:
+    """Register an item: revision 1, version 1 where the kind has versions, and the workflow that
+    records its creation. Item and first job are written together or not at all.
+
+    Raises Refused (PersonNeeded, NotAllowed), or Findings with every fault of the content.
+    """
+    kind = rules.user_made(subtype)
+    person = rules.may_register(kind, owner)
+    parsed = kind.parse(content)
+    with transaction.atomic():
+        references.check(kind, parsed.stored(), owner)
+        handle = mint()
+        item = create(handle=handle, content=parsed, owner=owner)
+        if kind.versioned and person:
+            _start_creation(item, person, owner)
+    return item
+
+
+def register_self(*, content: Mapping[str, Any], user: User) -> Item:
+    """Register a Person and say that `user` is it, both or neither.
+
+    Raises Refused, or Findings with every fault of the content.
+    """
+    with transaction.atomic():
+        person = register(subtype=kinds.agents.Person.subtype, content=content, owner=user)
+        people.link_person(user=user, person=person)
+    return person
+
+
+def validate(
+    *, subtype: str, content: Mapping[str, Any], user: User, item: Item | None = None
+) -> list[str]:
+    """Check content without storing anything, for a new item or as an update of `item`.
+
+    Returns warnings. Raises Refused, or Findings with every fault.
+    """
+    kind = rules.user_made(subtype)
+    rules.need_level(user, Level.READ)
+    return references.check(
+        kind, kind.parse(content).stored(), user, before=item.info if item else None
+    )
+
+
+def seed(*, subtype: str, owner: User) -> Item:
+    """Reserve an id for an item whose content comes later, by `update`. Raises Refused."""
+    kind = rules.user_made(subtype)
+    rules.may_register(kind, owner)
+    now = timezone.now()
+    with transaction.atomic():
+        item = Item.objects.create(
+            handle=mint(),
+            category=kind.category,
+            subtype=kind.subtype,
+            owner=owner,
+            info={},
+            search_text="",
+            is_complete=False,
+            version=1 if kind.versioned else None,
+            created_at=now,
+            updated_at=now,
+        )
+        _give_default_access(item)
+    return item
+
+
+def create(*, handle: str, content: Kind, owner: User) -> Item:
+    """Write a complete item, its first revision and its access under a minted id, in the caller's
+    transaction, after all rules were checked."""
+    now = timezone.now()
+    item = Item(
+        handle=handle,
+        category=content.category,
+        subtype=content.subtype,
+        owner=owner,
+        system=content.system(handle),
+        version=1 if content.versioned else None,
+        created_at=now,
+    )
+    _write(item, content.stored(), reason=FIRST_REASON, by=owner, at=now)
+    _give_default_access(item)
+    return item
+
+
+def update(
+    *,
+    handle: str,
+    subtype: str,
+    content: Mapping[str, Any],
+    reason: str,
+    by: User,
+    seen: int | None = None,
+) -> Item:
+    """Replace the content of an item; a seed becomes complete by it, and needs no reason.
+
+    `seen` is the revision that the user saw: if there is a newer one, ChangedMeanwhile is raised.
+    Raises Refused, or Findings with every fault of the content.
+    """
+    kind = rules.user_made(subtype)
+    rules.need_level(by, Level.WRITE)
+    person = rules.need_person(kind, by)
+    parsed = kind.parse(content)
+    with transaction.atomic():
+        present = Item.objects.filter(handle=handle).first()
+        before = (
+            present.info if present and Role.METADATA_WRITE in access.roles(by, present) else None
+        )
+        references.check(kind, parsed.stored(), by, before=before)
+        item = rules.known(handle, for_update=True)
+        rules.need_unlocked(item)
+        rules.need_kind(item, kind)
+        rules.need_role(by, item, Role.METADATA_WRITE)
+        was_seed = not item.is_complete
+        text = FIRST_REASON if was_seed else rules.need_reason(reason)
+        _need_nothing_newer(item, seen)
+        if was_seed:
+            item.system = parsed.system(handle)
+        _write(item, parsed.stored(), reason=text, by=by)
+        if was_seed and kind.versioned and person:
+            _start_creation(item, person, by)
+    return item
+
+
+def revert(*, handle: str, number: int, reason: str, by: User) -> Item:
+    """Give an item the content of one of its revisions again, as a new revision.
+
+    Raises Refused, or Findings if that content is not valid today.
+    """
+    rules.need_level(by, Level.WRITE)
+    with transaction.atomic():
+        item = rules.known(handle, for_update=True)
+        rules.need_person(item.kind, by)
+        rules.need_unlocked(item)
+        rules.need_role(by, item, Role.METADATA_WRITE)
+        kind = rules.user_made(item.subtype)
+        rules.need_complete(item)
+        old = item.revisions.filter(number=number).first()
+        if old is None:
+            raise Refused(f"{handle} has no revision {number}. Its history lists those there are.")
+        parsed = kind.parse(old.info)
+        references.check(kind, parsed.stored(), by, before=item.info)
+        text = f"Reverted to revision {number}: {rules.need_reason(reason)}"
+        _write(item, parsed.stored(), reason=text, by=by)
+    return item
+
+
+def create_version(*, handle: str, reason: str, by: User) -> Item:
+    """Make the next version of an item: a new item with the same content and access, owned by who
+    makes it, and the workflow that records it. Only the latest version can have a next one.
+
+    Raises Refused.
+    """
+    with transaction.atomic():
+        # Locked, so that of two who do it at once the second finds the first one's version.
+        old = rules.known(handle, for_update=True)
+        person = rules.may_version(by, old)
+        text = rules.need_reason(reason)
+        new = Item(
+            handle=mint(),
+            category=old.category,
+            subtype=old.subtype,
+            owner=by,
+            version=(old.version or 1) + 1,
+            previous_version=old,
+            version_reason=text,
+        )
+        new.system = old.kind.model_validate(old.info).system(new.handle)
+        _write(new, old.info, reason=f"New version of {old.handle}: {text}", by=by)
+        new.created_at = new.updated_at
+        Grant.objects.bulk_create(
+            Grant(item=new, group_id=grant.group_id, roles=grant.roles)
+            for grant in old.grants.all()
+        )
+        if person:
+            new.version_workflow = lifecycle.start_workflow(
+                kind="ITEM_VERSION",
+                payload={
+                    "reason": text,
+                    "version_number": new.version,
+                    "from_version_id": old.handle,
+                    "to_version_id": new.handle,
+                    "linked_person_id": person.handle,
+                    "item_subtype": new.subtype,
+                },
+                owner=by,
+                subject=new.handle,
+            )
+        new.save(update_fields=["created_at", "version_workflow"])
+    return new
+
+
+def dependents(item: Item) -> list[str]:
+    """What would dangle without the item, a line each, at most SHOWN; empty if nothing would."""
+    found = [
+        f"{handle} names it as {role}"
+        for handle, role in item.referrers.filter(source__deleted_at=None)
+        .order_by("source")
+        .values_list("source__handle", "role")[:SHOWN]
+    ]
+    following = Item.objects.filter(previous_version=item, deleted_at=None).first()
+    if following:
+        found.append(f"{following.handle} is its next version")
+    claims = Relation.objects.filter(target=item).exclude(source__deleted_at__isnull=False)
+    edges = claims.order_by("source").values_list("source__handle", "type").distinct()
+    found += [f"{handle} {Relation.Type(kind).label} it" for handle, kind in edges[:SHOWN]]
+    found += [
+        f"User {name} is linked to it"
+        for name in PersonLink.objects.filter(person=item).values_list("user__username", flat=True)
+    ]
+    jobs = Job.objects.unfinished().filter(workflow__subject=item.handle)
+    found += [
+        f"Job {session} about it has not finished"
+        for session in jobs.values_list("session_id", flat=True)
+    ]
+    return found[:SHOWN]
+
+
+def delete(*, handle: str, reason: str, by: User) -> bool:
+    """Delete an item that nothing depends on; a tombstone with its id, kind and name stays. False
+    if there is no such item (any more).
+
+    Raises Refused, naming what depends on it.
+    """
+    rules.need_level(by, Level.ADMIN)
+    with transaction.atomic():
+        item = Item.objects.select_for_update().filter(handle=handle, deleted_at=None).first()
+        if item is None:
+            return False
+        rules.need_unlocked(item)
+        text = rules.need_reason(reason)
+        if found := dependents(item):
+            raise Refused(
+                f"{handle} cannot be deleted while this depends on it: {'; '.join(found)}."
+            )
+        item.revisions.all().delete()
+        item.references.all().delete()
+        search.remove(item)
+        item.info, item.system, item.search_text = {}, {}, ""
+        item.deleted_at = timezone.now()
+        item.save()
+        Tombstone.objects.create(item=item, reason=text, by=by)
+    return True
+
+
+def _write(item: Item, info: dict[str, Any], *, reason: str, by: User, at: Any = None) -> None:
+    """Give an item content, and with it its name, search text, revision and references."""
+    now = at or timezone.now()
+    item.info = info
+    item.display_name = info["display_name"]
+    item.search_text = item.kind.words(info)
+    item.is_complete = True
+    item.updated_at = now
+    is_new = item.pk is None
+    item.save()
+    last = None if is_new else item.revisions.values_list("number", flat=True).first()
+    Revision.objects.create(
+        item=item, number=(last or 0) + 1, info=info, reason=reason, by=by, at=now
+    )
+    references.keep(item)
+    search.index(item)
+
+
+def _give_default_access(item: Item) -> None:
+    Grant.objects.create(item=item, roles=access.default_roles(item.kind))
+
+
+def _start_creation(item: Item, person: Item, owner: User) -> None:
+    """Start the workflow that records the creation of an item."""
+    item.creation_workflow = lifecycle.start_workflow(
+        kind="ITEM_CREATION",
+        payload={
+            "created_item_id": item.handle,
+            "created_item_subtype": item.subtype,
+            "linked_person_id": person.handle,
+        },
+        owner=owner,
+        subject=item.handle,
+    )
+    item.save(update_fields=["creation_workflow"])
+
+
+def _need_nothing_newer(item: Item, seen: int | None) -> None:
+    if seen is None:
+        return
+    newer = item.revisions.filter(number__gt=seen).order_by("number").select_related("by").first()
+    if newer:
+        raise ChangedMeanwhile(
+            f"{newer.by.get_username()} saved this item meanwhile: {newer.reason}", newer
+        )

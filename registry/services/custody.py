@@ -1,0 +1,105 @@
+"""Who may touch an item: locks and access (domain reference, 2.5 and 2.6)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db import transaction
+
+from registry import access
+from registry.access import Level, Role
+from registry.models import AccessEvent, Grant, Group, Item, LockEvent, Relation
+from registry.services import rules
+from registry.services.rules import Refused
+
+Roles = Mapping[str, list[str]]
+
+
+def lock(*, handle: str, reason: str, by: User) -> None:
+    """Keep an item from being changed, until it is unlocked. Raises Refused."""
+    _set_lock(handle, is_locked=True, reason=reason, by=by)
+
+
+def unlock(*, handle: str, reason: str, by: User) -> None:
+    """Let a locked item be changed again. Raises Refused."""
+    _set_lock(handle, is_locked=False, reason=reason, by=by)
+
+
+def settings_of(item: Item) -> dict[str, Any]:
+    """The access settings: {"owner": name, "general": [role], "groups": {group id: [role]}}."""
+    grants = list(item.grants.select_related("group").order_by("group__slug"))
+    return {
+        "owner": item.owner.get_username(),
+        "general": next((grant.roles for grant in grants if grant.group is None), []),
+        "groups": {grant.group.slug: grant.roles for grant in grants if grant.group},
+    }
+
+
+def change_access(*, handle: str, general: list[str], groups: Roles, by: User) -> None:
+    """Replace the roles that everyone and that groups have on an item. The activities that recorded
+    how it came to be follow, because their names tell its name.
+
+    Raises Refused, naming all roles and groups that do not exist.
+    """
+    rules.need_level(by, Level.WRITE)
+    with transaction.atomic():
+        item = rules.known(handle, for_update=True)
+        rules.need_role(by, item, Role.ADMIN)
+        known = _known_groups(item, general, groups)
+        wanted = {None: general} | {known[slug]: roles for slug, roles in groups.items()}
+        before = settings_of(item)
+        makers = Relation.objects.filter(source=item, type=Relation.Type.WAS_GENERATED_BY)
+        for one in [item, *Item.objects.filter(pk__in=makers.values("target"))]:
+            set_grants(one, wanted)
+        after = settings_of(item)
+        if before != after:
+            AccessEvent.objects.create(
+                item=item, before=_without_owner(before), after=_without_owner(after), by=by
+            )
+
+
+def set_grants(item: Item, wanted: Mapping[Group | None, list[str]]) -> None:
+    """Write the grants of an item, in the caller's transaction; roles that its kind does not have
+    are left out, and who has no role has no grant."""
+    item.grants.all().delete()
+    possible = access.roles_of(item.kind)
+    for group, given in wanted.items():
+        if roles := [role for role in possible if role in given]:
+            Grant.objects.create(item=item, group=group, roles=roles)
+
+
+def _known_groups(item: Item, general: list[str], groups: Roles) -> dict[str, Group]:
+    """The groups by their ids. Raises Refused for what does not exist."""
+    possible = access.roles_of(item.kind)
+    asked = {role for roles in [general, *groups.values()] for role in roles}
+    known = {group.slug: group for group in Group.objects.filter(slug__in=groups)}
+    faults = []
+    if strange := sorted(asked - set(possible)):
+        faults.append(
+            f"{item.kind.plural} have no role {', '.join(strange)}; they have "
+            f"{', '.join(possible)}."
+        )
+    if missing := sorted(set(groups) - set(known)):
+        faults.append(f"There is no group {', '.join(missing)}.")
+    if faults:
+        raise Refused(" ".join(faults))
+    return known
+
+
+def _set_lock(handle: str, *, is_locked: bool, reason: str, by: User) -> None:
+    rules.need_level(by, Level.WRITE)
+    with transaction.atomic():
+        item = rules.known(handle, for_update=True)
+        rules.need_role(by, item, Role.ADMIN)
+        if item.is_locked == is_locked:
+            state = "locked already" if is_locked else "not locked"
+            raise Refused(f"{handle} is {state}. Its Settings tab shows who changed that last.")
+        text = rules.need_reason(reason)
+        item.is_locked = is_locked
+        item.save(update_fields=["is_locked"])
+        action = LockEvent.Action.LOCK if is_locked else LockEvent.Action.UNLOCK
+        LockEvent.objects.create(item=item, action=action, reason=text, by=by)
+
+
+def _without_owner(settings: dict[str, Any]) -> dict[str, Any]:
+    return {key: settings[key] for key in ("general", "groups")}
