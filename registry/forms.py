@@ -2,10 +2,13 @@
 
 Django's widgets draw the inputs; pydantic is the only judge of what they hold, so that page,
 command and API refuse the same things in the same words. The form works without JavaScript: rows
-of notes are added by a submit button, and blank rows are dropped.
+are added and removed by submit buttons, and blank rows are dropped.
+
+Names of inputs are paths with dots, such as `input_templates.0.template_id`. Each row of a list
+sends its number under the list's own name, so that rows can be removed in any order.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,14 +18,28 @@ from django.utils.datastructures import MultiValueDict
 from django.utils.safestring import SafeString
 
 from registry.kinds import Findings, Kind
+from registry.kinds.shape import Path, Shape
+from registry.presentation import words_of
+from registry.references import Named
+
+
+class DayInput(forms.DateInput):
+    """The browser's own calendar; it sends YYYY-MM-DD."""
+
+    input_type = "date"
+
 
 WIDGETS: dict[str, type[forms.Widget]] = {
     "textarea": forms.Textarea,
     "uri": forms.URLInput,
     "email": forms.EmailInput,
+    "date": DayInput,
     "boolean": forms.CheckboxInput,
+    "hidden": forms.HiddenInput,
+    "choice": forms.Select,
 }
-SPARE_ROWS = 1
+SPARE_NOTES = 1
+MOST_POSTED_ROWS = 2_000  # of one list; content itself may hold fewer, and says so
 
 
 @dataclass
@@ -35,48 +52,88 @@ class Pair:
 
 
 @dataclass
-class Input:
-    """One field of the form, as the template prints it."""
+class Field:
+    """A field of the form as the template prints it: a value, or what is in a group or a list."""
 
+    shape: Shape
     name: str
-    label: str
-    help: str
-    required: bool
-    shape: str  # see Kind.formats
-    value: Any
-    errors: list[str] = field(default_factory=list)
+    value: Any = ""
+    parts: list["Field"] = field(default_factory=list)  # of a group
+    rows: list["Field"] = field(default_factory=list)  # of a list
     pairs: list[Pair] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    number: int = 0  # of a row, counted from 1 as people do
+    named: Named | None = None  # the item whose id it holds, as the user may see it
     is_first_wrong: bool = False
+    is_new: bool = False
 
     @property
     def id(self) -> str:
-        return f"id_{self.name}"
+        return f"id_{self.name}".replace(".", "-")
 
     @property
-    def widget(self) -> forms.Widget:
-        return WIDGETS.get(self.shape, forms.TextInput)()
+    def label(self) -> str:
+        return self.shape.title
+
+    @property
+    def token(self) -> str:
+        """What tells this row of a list from the others."""
+        return self.name.rpartition(".")[2]
+
+    @property
+    def list_name(self) -> str:
+        return self.name.rpartition(".")[0]
 
     @property
     def html(self) -> SafeString:
         """The input element, tied to its help and its errors for screen readers."""
-        described = [f"{self.id}_help"] + ([f"{self.id}_errors"] if self.errors else [])
-        attributes: dict[str, Any] = {"id": self.id, "aria-describedby": " ".join(described)}
-        if self.required:
+        widget = WIDGETS.get(self.shape.form, forms.TextInput)()
+        described = [f"{self.id}_help"] if self.shape.help else []
+        described += [f"{self.id}_errors"] if self.errors else []
+        attributes: dict[str, Any] = {"id": self.id}
+        if described:
+            attributes["aria-describedby"] = " ".join(described)
+        if self.shape.required and self.shape.form != "boolean":
             attributes["required"] = True
         if self.errors:
             attributes["aria-invalid"] = "true"
-        if self.is_first_wrong:
+        if self.is_first_wrong or self.is_new:
             attributes["autofocus"] = True
-        if self.shape == "textarea":
-            attributes["rows"] = 5
-        return self.widget.render(self.name, self.value, attrs=attributes)
+        if self.shape.form == "textarea":
+            attributes["rows"] = 5 if self.shape.required else 2
+        if self.shape.suggestions:
+            attributes["list"] = f"{self.id}_suggestions"
+        if isinstance(widget, forms.Select):
+            options = [(choice, words_of(choice)) for choice in self.shape.choices]
+            widget.choices = [("", "Choose …"), *options]
+        return widget.render(self.name, self.value, attrs=attributes)
+
+    @property
+    def is_blank(self) -> bool:
+        """True where nothing was filled in, so that a row or an optional group is left out."""
+        if self.shape.form == "group":
+            return all(part.is_blank for part in self.parts)
+        if self.shape.form == "list":
+            return all(row.is_blank for row in self.rows)
+        if self.shape.form == "pairs":
+            return not any(pair.key.strip() or pair.value.strip() for pair in self.pairs)
+        if self.shape.form == "boolean":
+            return bool(self.value) == bool(self.shape.default)
+        return not str(self.value).strip()
+
+    def walk(self) -> Iterator["Field"]:
+        """This field and all inside it, in the order of the page."""
+        yield self
+        for inner in (*self.parts, *self.rows):
+            yield from inner.walk()
 
 
 class KindForm:
     """A form for the content of one kind.
 
-    `data` is what was posted; `initial` prefills a form that was not. After `is_valid()` the
-    content is in `content`, or each fault stands at its field and `faults` holds the rest.
+    `data` is what was posted; `initial` is the content that fills a form that was not. After
+    `is_valid()` the content is in `content`, or each fault stands at its field and `faults` holds
+    the rest.
     """
 
     def __init__(
@@ -88,99 +145,195 @@ class KindForm:
         self.kind = kind
         self.faults: list[str] = []
         self.content: dict[str, Any] = {}
-        self.inputs = [
-            self._input(name, shape, data, initial or {}) for name, shape in kind.formats().items()
+        self._at: dict[Path, Field] = {}
+        self.fields = [
+            _posted(shape, shape.name, data)
+            if data is not None
+            else _filled(shape, shape.name, (initial or {}).get(shape.name))
+            for shape in kind.inputs()
         ]
 
-    def input(self, name: str) -> Input:
-        """The input of that name."""
-        return next(found for found in self.inputs if found.name == name)
+    def walk(self) -> Iterator[Field]:
+        """All fields, at any depth."""
+        for top in self.fields:
+            yield from top.walk()
+
+    def field(self, name: str) -> Field | None:
+        """The field of that name."""
+        return next((found for found in self.walk() if found.name == name), None)
 
     def is_valid(self) -> bool:
         """Read what was posted and put every fault at its field."""
-        self.content = {}
-        for shown in self.inputs:
-            if shown.shape == "pairs":
-                self._read_pairs(shown)
-            elif shown.shape == "boolean":
-                self.content[shown.name] = bool(shown.value)
-            elif shown.value.strip():
-                self.content[shown.name] = shown.value
+        self.read()
         try:
             self.kind.parse(self.content)
         except Findings as findings:
             self.add(findings)
-        for wrong in [shown for shown in self.inputs if shown.errors][:1]:
-            wrong.is_first_wrong = True
         return not self.error_count
 
+    def read(self) -> dict[str, Any]:
+        """The content as it was filled in, not checked."""
+        self._at = {}
+        self.content = {}
+        for top in self.fields:
+            value = self._value(top, (top.shape.name,))
+            if value is not None:
+                self.content[top.shape.name] = value
+        return self.content
+
     def add(self, findings: Findings) -> None:
-        """Put findings at their fields."""
+        """Put findings at their fields, or as near to them as there is one."""
         for path, text in findings.faults:
-            known = next((shown for shown in self.inputs if path and shown.name == path[0]), None)
-            if known is None:
+            near = next(
+                (self._at[path[:end]] for end in range(len(path), 0, -1) if path[:end] in self._at),
+                None,
+            )
+            if near is None:
                 self.faults.append(text)
                 continue
-            row = next((pair for pair in known.pairs if pair.key.strip() in path[1:]), None)
-            (row or known).errors.append(text)
+            pair = next((pair for pair in near.pairs if pair.key.strip() in path), None)
+            (pair or near).errors.append(text)
+        first = next((found for found in self.walk() if found.errors), None)
+        if first:
+            first.is_first_wrong = True
 
-    def add_row(self) -> None:
-        """One more row for notes."""
-        self.input("user_metadata").pairs.append(Pair("", ""))
+    def name_items(self, named: Mapping[str, Named]) -> None:
+        """Say which items the ids in the form are of."""
+        for found in self.walk():
+            if found.shape.form == "item":
+                found.named = named.get(str(found.value).strip())
+
+    def item_ids(self) -> set[str]:
+        """The ids that are filled in."""
+        ids = {str(found.value).strip() for found in self.walk() if found.shape.form == "item"}
+        return ids - {""}
+
+    def change_rows(self, command: str) -> Field | None:
+        """Add or remove a row: `add:NAME` of a list or of notes, `remove:NAME` of a row.
+
+        Returns the list, or None if there is no such.
+        """
+        verb, _, name = command.partition(":")
+        if verb == "add":
+            target = self.field(name)
+            if target is None or target.shape.form not in {"list", "pairs"}:
+                return None
+            _add_row(target)
+            return target
+        row = self.field(name)
+        target = self.field(row.list_name) if row else None
+        if verb != "remove" or row is None or target is None or row not in target.rows:
+            return None
+        target.rows.remove(row)
+        _count(target)
+        return target
 
     @property
     def error_count(self) -> int:
         """How many faults the form shows."""
         at_fields = sum(
-            len(shown.errors) + sum(len(pair.errors) for pair in shown.pairs)
-            for shown in self.inputs
+            len(found.errors) + sum(len(pair.errors) for pair in found.pairs)
+            for found in self.walk()
         )
         return at_fields + len(self.faults)
 
-    def _input(
-        self,
-        name: str,
-        shape: str,
-        data: QueryDict | None,
-        initial: Mapping[str, Any],
-    ) -> Input:
-        about = self.kind.model_fields[name]
-        shown = Input(
-            name=name,
-            label=about.title or name,
-            help=about.description or "",
-            required=about.is_required(),
-            shape=shape,
-            value=initial.get(name, ""),
-        )
-        if data is not None:
-            shown.value = shown.widget.value_from_datadict(data, MultiValueDict(), name) or ""
-        if shape == "pairs":
-            shown.pairs = _pairs(name, data, initial.get(name) or {})
-        return shown
-
-    def _read_pairs(self, shown: Input) -> None:
-        notes: dict[str, str] = {}
-        for pair in shown.pairs:
-            key = pair.key.strip()
-            if not key and not pair.value.strip():
-                continue
-            if not key:
-                pair.errors.append("Give this note a key.")
-            elif not pair.value.strip():
-                pair.errors.append("Give this note a value, or clear its key.")
-                continue
-            elif key in notes:
-                pair.errors.append(f"The key {key} is used above already.")
-            notes[key] = pair.value
-        notes.pop("", None)
-        if notes:
-            self.content[shown.name] = notes
+    def _value(self, found: Field, path: Path) -> Any:
+        """The content of a field; None leaves it out. Notes where it stands, for faults."""
+        self._at[path] = found
+        if found.shape.form == "group":
+            if found.is_blank and not found.shape.required:
+                return None
+            values = {
+                part.shape.name: self._value(part, (*path, part.shape.name)) for part in found.parts
+            }
+            return {name: value for name, value in values.items() if value is not None}
+        if found.shape.form == "list":
+            filled = [row for row in found.rows if not row.is_blank]
+            return [self._value(row, (*path, index)) for index, row in enumerate(filled)] or None
+        if found.shape.form == "pairs":
+            return _read_pairs(found)
+        if found.shape.form == "boolean":
+            return bool(found.value)
+        return found.value if str(found.value).strip() else None
 
 
-def _pairs(name: str, data: QueryDict | None, initial: Mapping[str, str]) -> list[Pair]:
-    if data is None:
-        filled = [Pair(key, value) for key, value in initial.items()]
-        return filled + [Pair("", "") for _ in range(SPARE_ROWS)]
-    keys, values = data.getlist(f"{name}-key"), data.getlist(f"{name}-value")
-    return [Pair(key, value) for key, value in zip(keys, values, strict=False)]
+def _posted(shape: Shape, name: str, data: QueryDict) -> Field:
+    """A field as it was posted."""
+    found = Field(shape, name)
+    if shape.form == "group":
+        found.parts = [_posted(part, f"{name}.{part.name}", data) for part in shape.parts]
+    elif shape.form == "list" and shape.each:
+        tokens = [token for token in dict.fromkeys(data.getlist(name)) if token.isdecimal()]
+        found.rows = [
+            _posted(shape.each, f"{name}.{token}", data) for token in tokens[:MOST_POSTED_ROWS]
+        ]
+        _count(found)
+    elif shape.form == "pairs":
+        keys, values = data.getlist(f"{name}-key"), data.getlist(f"{name}-value")
+        found.pairs = [Pair(key, value) for key, value in zip(keys, values, strict=False)]
+    elif shape.form == "boolean":
+        found.value = forms.CheckboxInput().value_from_datadict(data, MultiValueDict(), name)
+    else:
+        found.value = data.get(name, "")
+    return found
+
+
+def _filled(shape: Shape, name: str, value: Any) -> Field:
+    """A field that shows content, or what a new item begins with."""
+    found = Field(shape, name)
+    if shape.form == "group":
+        inner = value or {}
+        found.parts = [
+            _filled(part, f"{name}.{part.name}", inner.get(part.name)) for part in shape.parts
+        ]
+    elif shape.form == "list" and shape.each:
+        found.rows = [
+            _filled(shape.each, f"{name}.{index}", row) for index, row in enumerate(value or [])
+        ]
+        _count(found)
+    elif shape.form == "pairs":
+        found.pairs = [Pair(key, text) for key, text in (value or {}).items()]
+        found.pairs += [Pair("", "") for _ in range(SPARE_NOTES)]
+    elif shape.form == "boolean":
+        found.value = bool(shape.default if value is None else value)
+    else:
+        found.value = "" if value is None else value
+    return found
+
+
+def _add_row(target: Field) -> None:
+    """One more blank row, which gets the focus."""
+    if target.shape.form == "pairs":
+        target.pairs.append(Pair("", ""))
+        return
+    token = max((int(row.token) for row in target.rows), default=-1) + 1
+    assert target.shape.each is not None  # noqa: S101 - it is a list
+    row = _filled(target.shape.each, f"{target.name}.{token}", None)
+    first = row.parts[0] if row.parts else row
+    first.is_new = True
+    target.rows.append(row)
+    _count(target)
+
+
+def _count(target: Field) -> None:
+    for number, row in enumerate(target.rows, start=1):
+        row.number = number
+
+
+def _read_pairs(found: Field) -> dict[str, str] | None:
+    """The notes that were filled in; what is wrong with a row stands at it."""
+    notes: dict[str, str] = {}
+    for pair in found.pairs:
+        key = pair.key.strip()
+        if not key and not pair.value.strip():
+            continue
+        if not key:
+            pair.errors.append("Give this note a key.")
+        elif not pair.value.strip():
+            pair.errors.append("Give this note a value, or clear its key.")
+            continue
+        elif key in notes:
+            pair.errors.append(f"The key {key} is used above already.")
+        notes[key] = pair.value
+    notes.pop("", None)
+    return notes or None

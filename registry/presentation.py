@@ -1,31 +1,56 @@
-"""Items as people read them: the rows of an item's overview, and labels of what jobs are about."""
+"""Items as people read them: an item's overview, its texts by field, and what jobs are about."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.contrib.auth.models import User
 
 from jobs.definitions import Subject
+from registry import references
+from registry.kinds import shape
+from registry.kinds.shape import Path, Shape
 from registry.models import Item
+from registry.references import Named
 
 
 @dataclass(frozen=True)
 class Row:
-    """One field of an item's overview; `shape` tells the template how to print the value."""
+    """One field of an item's overview; `form` tells the template how to print the value. A group
+    has `rows`, a list has `entries`, each of them rows or a value."""
 
     label: str
-    value: Any
-    shape: str  # see Kind.formats
+    form: str  # see Shape
+    value: Any = None
+    rows: list["Row"] = field(default_factory=list)
+    entries: list["Row"] = field(default_factory=list)
+    named: Named | None = None
 
 
-def overview(item: Item) -> list[Row]:
-    """The fields of an item in the order of its kind, those left out omitted."""
-    fields = item.kind.model_fields
+def overview(item: Item, info: Mapping[str, Any], user: User) -> list[Row]:
+    """The fields of content of an item, in the order of its kind, those left out omitted. The items
+    it names are shown as far as `user` may see them."""
+    mentions = item.kind.mentions(info)
+    known = references.named({mention.handle for mention in mentions}, user)
+    shown = [part for part in item.kind.inputs() if part.name != "collection_format"]
+    rows = _rows(shown, info, known)
+    for part in item.kind.inputs():
+        if part.name == "collection_format":  # its parts are the sections of a dataset
+            rows += _rows(part.parts, info.get(part.name, {}), known)
+    return rows
+
+
+def texts(item: Item) -> list[tuple[str, str]]:
+    """Every text of an item's content with the label of its field."""
     return [
-        Row(label=fields[name].title or name, value=item.info[name], shape=shape)
-        for name, shape in item.kind.formats().items()
-        if name in item.info
+        (part.title, text)
+        for part, _, value in shape.leaves(item.kind.shape(), item.info)
+        if part.form != "boolean"
+        for text in (
+            [f"{key}: {note}" for key, note in value.items()]
+            if part.form == "pairs"
+            else [str(value)]
+        )
     ]
 
 
@@ -33,6 +58,67 @@ def subjects(user: User, handles: Iterable[str]) -> Mapping[str, Subject]:
     """What jobs are about, as far as `user` may read it: one query for all of them."""
     found = Item.objects.readable_by(user).filter(handle__in=set(handles))
     return {
-        item.handle: Subject(item.display_name, item.get_absolute_url())
+        item.handle: Subject(item.display_name or item.handle, item.get_absolute_url())
         for item in found.only("handle", "display_name")
     }
+
+
+def words_of(choice: str) -> str:
+    """A choice such as FORCING_DATA as people write it."""
+    return choice.replace("_", " ").capitalize()
+
+
+def labels(kind_shape: Shape, path: Path) -> str:
+    """Where a value stands, in words: "Inputs, row 2, Dataset template"."""
+    words: list[str] = []
+    at: Shape | None = kind_shape
+    for part in path:
+        if at is None:
+            break
+        if isinstance(part, int):
+            words.append(f"row {part + 1}")
+            at = at.each
+        else:
+            at = next((inner for inner in at.parts if inner.name == part), None)
+            words.append(at.title if at else str(part))
+    return ", ".join(words)
+
+
+def _in_a_line(part: Shape, value: Mapping[str, Any]) -> str:
+    """A group of ticks and days: the days, or else what is ticked."""
+    days = [
+        value[inner.name] for inner in part.parts if inner.form == "date" and value.get(inner.name)
+    ]
+    ticked = [
+        inner.title for inner in part.parts if inner.form == "boolean" and value.get(inner.name)
+    ]
+    return " to ".join(days) or ", ".join(ticked).capitalize() or "No"
+
+
+def _rows(parts: Iterable[Shape], info: Mapping[str, Any], known: Mapping[str, Named]) -> list[Row]:
+    return [row for part in parts for row in _row(part, info.get(part.name), known)]
+
+
+def _row(part: Shape, value: Any, known: Mapping[str, Named]) -> Iterator[Row]:
+    """The row of a field, if there is anything to show."""
+    if value is None or value in ([], {}) or part.form == "hidden":
+        return
+    if part.form == "boolean" and not value and not part.default:
+        return
+    if part.is_compact:
+        yield Row(part.title, "line", _in_a_line(part, value))
+    elif part.form == "group":
+        rows = _rows(part.parts, value, known)
+        if rows:
+            yield Row(part.title, "group", rows=rows)
+    elif part.form == "list" and part.each:
+        each = part.each
+        yield Row(
+            part.title, "list", entries=[row for entry in value for row in _row(each, entry, known)]
+        )
+    elif part.form == "item":
+        yield Row(part.title, "item", value, named=known.get(value))
+    elif part.form == "choice":
+        yield Row(part.title, "line", words_of(value))
+    else:
+        yield Row(part.title, part.form, value)

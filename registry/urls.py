@@ -3,7 +3,7 @@
 from django.urls import path, register_converter
 
 from registry.models import HANDLE
-from registry.views import account, explore, items
+from registry.views import account, explore, forms, history, items, settings
 
 
 class HandleConverter:
@@ -21,11 +21,23 @@ register_converter(HandleConverter, "handle")
 urlpatterns = [
     path("", explore.home, name="home"),
     path("items/", explore.explore, name="explore"),
-    path("items/new/", items.choose_kind, name="item-new"),
-    path("items/new/<slug:subtype>/", items.register, name="item-register"),
+    path("items/pick/", forms.pick, name="item-pick"),
+    path("items/new/", forms.choose_kind, name="item-new"),
+    path("items/new/<slug:subtype>/", forms.register, name="item-register"),
     path("item/<handle:handle>/", items.detail, name="item-detail"),
+    path("item/<handle:handle>/edit/", forms.edit, name="item-edit"),
+    path("item/<handle:handle>/history/", history.history, name="item-history"),
+    path("item/<handle:handle>/history/<int:number>/", history.revision, name="item-revision"),
+    path("item/<handle:handle>/versions/", items.versions, name="item-versions"),
+    path("item/<handle:handle>/versions/new/", history.new_version, name="item-new-version"),
     path("item/<handle:handle>/lineage/", items.lineage, name="item-lineage"),
+    path("item/<handle:handle>/activity/", items.activity, name="item-activity"),
+    path("item/<handle:handle>/settings/", settings.settings, name="item-settings"),
+    path("item/<handle:handle>/lock/", settings.set_lock, name="item-lock"),
+    path("item/<handle:handle>/delete/", settings.delete, name="item-delete"),
     path("item/<handle:handle>/workflow/", items.workflow, name="item-workflow"),
+    path("groups/", settings.groups, name="groups"),
+    path("help/kinds/", explore.explain_kinds, name="kinds"),
     path("account/", account.account, name="account"),
     path("account/person/", account.link_person, name="account-link-person"),
 ]

@@ -36,6 +36,67 @@ document.addEventListener("click", async (event) => {
   setTimeout(() => { button.textContent = label; }, 1500);
 });
 
+// The picker of items: htmx fetches the options, this shows them and takes the one that is chosen.
+function close(input) {
+  input.closest("[data-picker]").querySelector(".options").hidden = true;
+  input.setAttribute("aria-expanded", "false");
+  input.removeAttribute("aria-activedescendant");
+}
+
+function choose(option) {
+  const picker = option.closest("[data-picker]");
+  const input = picker.querySelector("input");
+  input.value = option.dataset.value;
+  picker.querySelector(".picked").replaceChildren(...[...option.childNodes].map((node) => node.cloneNode(true)));
+  close(input);
+}
+
+function activate(input, options, next) {
+  for (const option of options) option.setAttribute("aria-selected", option === next);
+  input.setAttribute("aria-activedescendant", next.id);
+  next.scrollIntoView({ block: "nearest" });
+}
+
+document.addEventListener("htmx:afterSwap", (event) => {
+  const list = event.detail.target;
+  const input = list.closest("[data-picker]")?.querySelector("input");
+  if (!input || !list.matches(".options") || document.activeElement !== input) return;
+  list.hidden = false;
+  input.setAttribute("aria-expanded", "true");
+  input.removeAttribute("aria-activedescendant");
+});
+document.addEventListener("mousedown", (event) => {
+  const option = event.target.closest(".options [role=option]");
+  if (!option) return;
+  event.preventDefault(); // the input keeps the focus
+  choose(option);
+});
+document.addEventListener("focusout", (event) => {
+  if (event.target.matches("[data-picker] input")) close(event.target);
+});
+document.addEventListener("input", (event) => {
+  if (event.target.matches("[data-picker] input")) {
+    event.target.closest("[data-picker]").querySelector(".picked").replaceChildren();
+  }
+});
+document.addEventListener("keydown", (event) => {
+  const input = event.target;
+  if (!input.matches("[data-picker] input") || input.getAttribute("aria-expanded") !== "true") return;
+  const options = [...input.closest("[data-picker]").querySelectorAll("[role=option]")];
+  const at = options.findIndex((option) => option.id === input.getAttribute("aria-activedescendant"));
+  if (event.key === "Escape") close(input);
+  else if (event.key === "Enter" && at >= 0) choose(options[at]);
+  else if (event.key === "ArrowDown" && options.length) activate(input, options, options[(at + 1) % options.length]);
+  else if (event.key === "ArrowUp" && options.length) activate(input, options, options[at > 0 ? at - 1 : options.length - 1]);
+  else return;
+  event.preventDefault();
+});
+
+// A role that another one includes is shown as ticked and is not sent.
+document.addEventListener("submit", (event) => {
+  for (const box of event.target.querySelectorAll("[data-implied]")) box.disabled = true;
+}, { capture: true });
+
 // A second click on Register must not register twice.
 document.addEventListener("submit", (event) => {
   const form = event.target;

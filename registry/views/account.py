@@ -10,7 +10,7 @@ from django.views.decorators.http import require_http_methods
 from provena.http import HtmxRequest
 from registry import kinds, services
 from registry.models import Item
-from registry.views.items import item_for
+from registry.views.common import item_for
 
 
 class AccountForm(forms.ModelForm):

@@ -1,0 +1,110 @@
+"""What the pages of an item share: finding it, and what its reader may do."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
+from django.http import Http404
+
+from provena.http import HtmxRequest
+from registry import access
+from registry.access import Level, Role
+from registry.models import HANDLE, Item
+
+UNPROCESSABLE = 422
+CONFLICT = 409
+
+
+def item_for(user: User, handle: str) -> Item:
+    """The item, if the user may read it.
+
+    Raises Http404 for an unknown or deleted one and PermissionDenied for one of others, each with
+    its own message: ids are public, but names and contents are not.
+    """
+    if not HANDLE.fullmatch(handle):
+        raise Http404(f"{handle!r} is no persistent id. Ids look like 10378.1/1000001.")
+    related = ("owner", "creation_workflow", "version_workflow", "next_version", "previous_version")
+    readable = Item.objects.readable_by(user).select_related(*related)
+    if item := readable.filter(handle=handle).first():
+        return item
+    other = Item.objects.select_related("owner").filter(handle=handle).first()
+    if other is None:
+        raise Http404(f"There is no item with the id {handle}.")
+    if other.deleted_at:
+        raise Http404(f"The item {handle} was deleted on {other.deleted_at:%d %B %Y}.")
+    raise PermissionDenied(
+        f"You may not read the item {handle}. Its owner, {other.owner.get_username()}, can give "
+        "you access."
+    )
+
+
+@dataclass
+class Reader:
+    """What a user may do with an item, for its pages."""
+
+    user: User
+    item: Item
+
+    @cached_property
+    def roles(self) -> frozenset[Role]:
+        return access.roles(self.user, self.item)
+
+    @cached_property
+    def is_writer(self) -> bool:
+        """True for who may change items at all."""
+        return access.level(self.user) >= Level.WRITE
+
+    @property
+    def may_edit(self) -> bool:
+        by_hand = self.is_writer and self.item.kind.user_made
+        return by_hand and Role.METADATA_WRITE in self.roles
+
+    @property
+    def may_administer(self) -> bool:
+        return self.is_writer and Role.ADMIN in self.roles
+
+    @property
+    def may_version(self) -> bool:
+        is_latest = getattr(self.item, "next_version", None) is None
+        return (
+            self.may_administer and self.item.kind.versioned and is_latest and self.item.is_complete
+        )
+
+    @property
+    def may_clone(self) -> bool:
+        return self.is_writer and self.item.kind.user_made and self.item.is_complete
+
+    @property
+    def may_delete(self) -> bool:
+        return access.level(self.user) == Level.ADMIN
+
+
+def item_page(request: HtmxRequest, handle: str, tab: str) -> tuple[Item, dict[str, Any]]:
+    """The item and the context that `registry/item.html` needs for one of its tabs."""
+    item = item_for(request.user, handle)
+    following = getattr(item, "next_version", None)
+    related = [other.handle for other in (following, item.previous_version) if other]
+    readable = (
+        set(
+            Item.objects.readable_by(request.user)
+            .filter(handle__in=related)
+            .values_list("handle", flat=True)
+        )
+        if related
+        else set()
+    )
+    lock = item.lock_events.select_related("by").first() if item.is_locked else None
+    return item, {
+        "item": item,
+        "tab": tab,
+        "reader": Reader(request.user, item),
+        "lock": lock,
+        "has_history": item.updated_at > item.created_at,
+        "next_version": following if following and following.handle in readable else None,
+        "is_superseded": following is not None,
+        "previous_version": item.previous_version
+        if item.previous_version and item.previous_version.handle in readable
+        else None,
+    }

@@ -1,0 +1,150 @@
+"""Who may do what with an item, its lock, its end; and the groups."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpResponse, QueryDict
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods, require_safe
+
+from provena.http import HtmxRequest
+from registry import access, services
+from registry.access import Role
+from registry.models import Group, Item
+from registry.views.common import UNPROCESSABLE, Reader, item_page
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def settings(request: HtmxRequest, handle: str) -> HttpResponse:
+    """The Settings tab: access for everyone and for groups, the lock with its history. Readers see
+    the lock; who administers the item sees and changes the rest."""
+    item, context = item_page(request, handle, "settings")
+    reader: Reader = context["reader"]
+    context["lock_events"] = item.lock_events.select_related("by")
+    status = 200
+    if reader.may_administer:
+        if request.method == "POST":
+            wanted = _posted_access(request.POST, item)
+            if "add" not in request.POST:
+                try:
+                    services.change_access(handle=handle, by=request.user, **wanted)
+                except services.Refused as refused:
+                    context["refusal"], status = str(refused), UNPROCESSABLE
+                else:
+                    messages.success(request, "Access saved.")
+                    return redirect("item-settings", handle)
+        else:
+            wanted = services.settings_of(item)
+        context |= _access(item, wanted)
+    elif request.method == "POST":
+        raise PermissionDenied(f"Only who administers {handle} can change its access.")
+    return render(request, "registry/item_settings.html", context, status=status)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def set_lock(request: HtmxRequest, handle: str) -> HttpResponse:
+    """Lock or unlock an item, with a reason."""
+    item, _ = item_page(request, handle, "settings")
+    do = services.unlock if request.POST.get("to") == "unlock" else services.lock
+    done = "The item can be changed again." if do is services.unlock else "The item is locked."
+    return _settled(request, item, do, done)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def delete(request: HtmxRequest, handle: str) -> HttpResponse:
+    """For administrators of the registry: what depends on an item, and the last resort."""
+    item, context = item_page(request, handle, "settings")
+    if not context["reader"].may_delete:
+        raise PermissionDenied("Only administrators of the registry can delete items.")
+    context |= {"dependents": services.dependents(item), "reason": request.POST.get("reason", "")}
+    if request.method != "POST":
+        return render(request, "registry/item_delete.html", context)
+    try:
+        services.delete(handle=handle, reason=context["reason"], by=request.user)
+    except services.Refused as refused:
+        context["refusal"] = str(refused)
+        return render(request, "registry/item_delete.html", context, status=UNPROCESSABLE)
+    messages.success(request, f"{item.kind.label} {handle} was deleted. Its id is not used again.")
+    return redirect("explore")
+
+
+@require_safe
+def groups(request: HtmxRequest) -> HttpResponse:
+    """All groups; members see who else is in theirs."""
+    own = set(request.user.registry_groups.values_list("pk", flat=True))
+    shown = (
+        Group.objects.prefetch_related("members")
+        if own or _sees_members(request)
+        else Group.objects.all()
+    )
+    entries = [
+        {
+            "group": group,
+            "is_mine": group.pk in own,
+            "members": list(group.members.all())
+            if group.pk in own or _sees_members(request)
+            else None,
+        }
+        for group in shown
+    ]
+    context = {"entries": entries, "may_manage": request.user.has_perm("registry.change_group")}
+    return render(request, "registry/groups.html", context)
+
+
+def _settled(request: HtmxRequest, item: Item, do: Callable[..., None], done: str) -> HttpResponse:
+    """Do it and go back to the Settings tab, with what came of it."""
+    if request.method == "POST":
+        try:
+            do(handle=item.handle, reason=request.POST.get("reason", ""), by=request.user)
+        except services.Refused as refused:
+            messages.error(request, str(refused))
+        else:
+            messages.success(request, done)
+    return redirect(reverse("item-settings", args=[item.handle]))
+
+
+def _posted_access(data: QueryDict, item: Item) -> dict[str, Any]:
+    """The settings as they were ticked: `general` and `group-ID` hold roles, `groups` the ids."""
+    slugs = [slug for slug in data.getlist("groups") if slug]
+    return {
+        "general": data.getlist("general"),
+        "groups": {slug: data.getlist(f"group-{slug}") for slug in slugs},
+    }
+
+
+def _access(item: Item, wanted: dict[str, Any]) -> dict[str, Any]:
+    """The table of roles, and the groups that have none yet."""
+    roles = access.roles_of(item.kind)
+    every = {group.slug: group for group in Group.objects.all()}
+    rows = [_row("general", "Everyone", wanted["general"], item, roles)]
+    for slug, given in wanted["groups"].items():
+        if slug in every:
+            rows.append(
+                _row(f"group-{slug}", every[slug].display_name, given, item, roles) | {"slug": slug}
+            )
+    return {
+        "roles": [(role, access.MEANINGS[role]) for role in roles],
+        "access_rows": rows,
+        "other_groups": [group for slug, group in every.items() if slug not in wanted["groups"]],
+        "access_events": item.access_events.select_related("by")[:20],
+    }
+
+
+def _row(
+    name: str, label: str, given: list[str], item: Item, roles: tuple[Role, ...]
+) -> dict[str, Any]:
+    """A line of the table: each role, whether it is given, and whether another one implies it."""
+    known = {Role(role) for role in given if role in set(roles)}
+    effective = access.with_implied(known, item.kind)
+    boxes = [
+        {"role": role, "given": role in known, "implied": role in effective - known}
+        for role in roles
+    ]
+    return {"name": name, "label": label, "boxes": boxes}
+
+
+def _sees_members(request: HtmxRequest) -> bool:
+    return request.user.has_perm("registry.view_group")
