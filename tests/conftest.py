@@ -40,6 +40,28 @@ PERSON = {
     "email": "ana@example.org",
     "ethics_approved": True,
 }
+RESOURCE = {"description": "Forcing of a year", "usage_type": "FORCING_DATA"}
+
+
+def dataset(organisation: str, **info: Any) -> dict[str, Any]:
+    """Content of a dataset of that organisation; `info` goes into its `dataset_info`."""
+    topics = ("ethics_registration", "ethics_access", "indigenous_knowledge", "export_controls")
+    about = {
+        "name": "Sea surface temperatures",
+        "description": "Daily, from satellites",
+        "access_info": {"reposited": True},
+        "publisher_id": organisation,
+        "created_date": {"relevant": False},
+        "published_date": {"relevant": False},
+        "license": "https://creativecommons.org/licenses/by/4.0/",
+    }
+    return {
+        "collection_format": {
+            "associations": {"organisation_id": organisation},
+            "approvals": {topic: {"relevant": False, "obtained": False} for topic in topics},
+            "dataset_info": about | info,
+        }
+    }
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -110,12 +132,29 @@ def user(make_user: Callable[..., User]) -> User:
 
 @pytest.fixture
 def make_item(db: None) -> Callable[..., Item]:
-    """Register a model, or another kind; what is not stated does not matter."""
+    """Register a model, or another kind; what is not stated does not matter. Items that it must
+    name are made on demand. `display_name` is the name of a dataset, too."""
+
+    def default(owner: User, subtype: str, name: str) -> dict[str, Any]:
+        """What a kind needs beside its name."""
+        if subtype == "DATASET":
+            return dataset(make(owner, subtype="ORGANISATION").handle, name=name)
+        if subtype == "MODEL_RUN_WORKFLOW_TEMPLATE":
+            return {"software_id": make(owner).handle}
+        return {
+            "MODEL": MODEL,
+            "PERSON": PERSON,
+            "ORGANISATION": {"name": "Reef Institute"},
+            "STUDY": {"title": "Reef futures", "description": "What will be left"},
+        }.get(subtype, {})
 
     def make(owner: User, *, subtype: str = "MODEL", **content: Any) -> Item:
-        bases: dict[str, dict[str, Any]] = {"MODEL": MODEL, "PERSON": PERSON}
-        named = {"display_name": "Something"} | bases.get(subtype, {}) | content
-        return services.register(subtype=subtype, content=named, owner=owner)
+        name = content.pop("display_name", "Reef model" if subtype == "MODEL" else "Something")
+        # A default costs registrations, so it is made only if something is missing.
+        is_whole = bool({"collection_format", "software_id"} & set(content))
+        base = {} if is_whole else default(owner, subtype, name)
+        named = {} if subtype == "DATASET" else {"display_name": name}
+        return services.register(subtype=subtype, content=base | named | content, owner=owner)
 
     return make
 
