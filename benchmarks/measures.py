@@ -29,10 +29,18 @@ class Size:
     samples: int = 50  # in each round of idle
     seconds: float = 10.0
     rows: int = 1_000_000
+    items: int = 100_000
 
 
 QUICK = Size(
-    rounds=1, rounds_of_others=0, rounds_of_idle=1, jobs=400, samples=10, seconds=2.0, rows=50_000
+    rounds=1,
+    rounds_of_others=0,
+    rounds_of_idle=1,
+    jobs=400,
+    samples=10,
+    seconds=2.0,
+    rows=50_000,
+    items=5_000,
 )
 
 
@@ -164,6 +172,14 @@ def large(bench: Bench) -> None:
             bench.add("list", engine, what, "ms", values)
 
 
+def items(bench: Bench) -> None:
+    """The registry's pages among many items."""
+    for engine in bench.engines:
+        figures = bench.probe("items", engine, database="items", rows=bench.size.items)
+        for what, values in figures.items():
+            bench.add("items", engine, what, "ms", values)
+
+
 MEASURES: dict[str, Callable[[Bench], None]] = {
     "lifecycle": lifecycle,
     "idle": idle,
@@ -171,6 +187,7 @@ MEASURES: dict[str, Callable[[Bench], None]] = {
     "submit": submit,
     "locked": locked,
     "list": large,
+    "items": items,
 }
 
 

@@ -34,13 +34,13 @@ def submit(samples: int) -> Figures:
     insert = f"INSERT INTO {Job._meta.db_table} ({COLUMNS}) VALUES ({marks})"
     with transaction.atomic(), connection.cursor() as cursor:
         for _ in range(samples):
-            with _timed(figures["submit"], 1e6):
+            with timed(figures["submit"], 1e6):
                 job = lifecycle.submit(sub_type="BENCH_NOTHING", payload={}, owner=owner())
             job.session_id = uuid4()
             values = [
                 field.get_db_prep_save(getattr(job, field.attname), connection) for field in FIELDS
             ]
-            with _timed(figures["bare INSERT"], 1e6):
+            with timed(figures["bare INSERT"], 1e6):
                 cursor.execute(insert, values)
         transaction.set_rollback(True)
     return figures
@@ -139,13 +139,13 @@ def _repeat(action: Callable[[], Any], before: Callable[[], Any] = lambda: None)
     samples: list[float] = []
     for _ in range(REPEATS):
         before()
-        with _timed(samples, 1e3):
+        with timed(samples, 1e3):
             action()
     return samples
 
 
 @contextmanager
-def _timed(samples: list[float], per_second: float) -> Iterator[None]:
+def timed(samples: list[float], per_second: float) -> Iterator[None]:
     began = time.perf_counter()
     yield
     samples.append(per_second * (time.perf_counter() - began))

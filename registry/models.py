@@ -63,6 +63,12 @@ class ItemQuerySet(models.QuerySet["Item"]):
         grants = Grant.objects.filter(Q(group=None) | Q(group__in=own_groups), item=OuterRef("pk"))
         return self.filter(Q(owner=user) | Exists(grants))
 
+    def with_successors(self) -> "ItemQuerySet":
+        """Each with `is_superseded`: whether there is a version after it."""
+        return self.annotate(
+            is_superseded=Exists(Item.objects.filter(previous_version=OuterRef("pk")))
+        )
+
     def of_kind(self, subtype: str) -> "ItemQuerySet":
         return self.filter(subtype=subtype)
 
@@ -93,21 +99,39 @@ class Item(models.Model):
     is_complete = models.BooleanField(default=True, help_text="Otherwise it is a seed.")
     is_locked = models.BooleanField(default=False)
     version = models.PositiveIntegerField(null=True, blank=True, help_text="Entities only.")
-    previous_version = models.OneToOneField(
-        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="next_version"
+    previous_version = models.ForeignKey(
+        "self",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="successors",
+        db_index=False,
+        help_text="Each has one successor at most.",
     )
     version_reason = models.TextField(blank=True, help_text="Why this version was made.")
-    creation_workflow = models.OneToOneField(
-        "jobs.Workflow", on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    creation_workflow = models.ForeignKey(
+        "jobs.Workflow",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        db_index=False,
     )
-    version_workflow = models.OneToOneField(
-        "jobs.Workflow", on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    version_workflow = models.ForeignKey(
+        "jobs.Workflow",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        db_index=False,
     )
     created_at = models.DateTimeField(default=timezone.now)
     updated_at = models.DateTimeField(default=timezone.now)
     deleted_at = models.DateTimeField(null=True, blank=True)
 
     objects = ItemQuerySet.as_manager()
+
+    is_superseded: bool  # where `with_successors` was asked for
 
     class Meta:
         ordering = ("-id",)
@@ -124,10 +148,20 @@ class Item(models.Model):
             models.Index(fields=["owner", "display_name", "id"], name="item_of_owner_named"),
         ]
         constraints = [
+            # Unique where there is one. With the many NULLs in it, SQLite would think such an index
+            # useless and scan the table.
+            *(
+                models.UniqueConstraint(
+                    fields=[name],
+                    condition=Q(**{f"{name}__isnull": False}),
+                    name=f"item_once_{name}",
+                )
+                for name in ("previous_version", "creation_workflow", "version_workflow")
+            ),
             models.CheckConstraint(
                 condition=Q(previous_version=None) | ~Q(version_reason=""),
                 name="item_version_has_reason",
-            )
+            ),
         ]
         permissions = [
             ("read_registry", "May read the registry"),

@@ -47,9 +47,9 @@ def named(handles: Iterable[str], user: User) -> dict[str, Named]:
     if not wanted:
         return {}
     found = Item.objects.granted_to(user).filter(handle__in=wanted).defer("info", "search_text")
-    items = {item.handle: item for item in found.select_related("next_version")}
+    items = {item.handle: item for item in found.with_successors()}
     return {
-        handle: Named(handle, item, item is not None and _next(item) is not None)
+        handle: Named(handle, item, item is not None and item.is_superseded)
         for handle in wanted
         for item in [items.get(handle)]
     }
@@ -122,8 +122,3 @@ def _fault(mention: Mention, item: Item | None) -> str:
         wanted = kinds.kind(mention.of)
         return f"{mention.handle} is {item.kind.a_label()}, and {wanted.a_label()} is needed here."
     return ""
-
-
-def _next(item: Item) -> Item | None:
-    """The version after it. (A reverse one-to-one raises where there is none.)"""
-    return getattr(item, "next_version", None)

@@ -25,8 +25,8 @@ def item_for(user: User, handle: str) -> Item:
     """
     if not HANDLE.fullmatch(handle):
         raise Http404(f"{handle!r} is no persistent id. Ids look like 10378.1/1000001.")
-    related = ("owner", "creation_workflow", "version_workflow", "next_version", "previous_version")
-    readable = Item.objects.readable_by(user).select_related(*related)
+    related = ("owner", "creation_workflow", "version_workflow")
+    readable = Item.objects.readable_by(user).with_successors().select_related(*related)
     if item := readable.filter(handle=handle).first():
         return item
     other = Item.objects.select_related("owner").filter(handle=handle).first()
@@ -67,10 +67,8 @@ class Reader:
 
     @property
     def may_version(self) -> bool:
-        is_latest = getattr(self.item, "next_version", None) is None
-        return (
-            self.may_administer and self.item.kind.versioned and is_latest and self.item.is_complete
-        )
+        versioned = self.item.kind.versioned and self.item.is_complete
+        return versioned and not self.item.is_superseded and self.may_administer
 
     @property
     def may_clone(self) -> bool:
@@ -84,17 +82,10 @@ class Reader:
 def item_page(request: HtmxRequest, handle: str, tab: str) -> tuple[Item, dict[str, Any]]:
     """The item and the context that `registry/item.html` needs for one of its tabs."""
     item = item_for(request.user, handle)
-    following = getattr(item, "next_version", None)
-    related = [other.handle for other in (following, item.previous_version) if other]
-    readable = (
-        set(
-            Item.objects.readable_by(request.user)
-            .filter(handle__in=related)
-            .values_list("handle", flat=True)
-        )
-        if related
-        else set()
-    )
+    successor = None
+    if item.is_superseded:
+        readable = Item.objects.readable_by(request.user).defer("info", "search_text")
+        successor = readable.filter(previous_version=item).first()
     lock = item.lock_events.select_related("by").first() if item.is_locked else None
     return item, {
         "item": item,
@@ -102,9 +93,5 @@ def item_page(request: HtmxRequest, handle: str, tab: str) -> tuple[Item, dict[s
         "reader": Reader(request.user, item),
         "lock": lock,
         "has_history": item.updated_at > item.created_at,
-        "next_version": following if following and following.handle in readable else None,
-        "is_superseded": following is not None,
-        "previous_version": item.previous_version
-        if item.previous_version and item.previous_version.handle in readable
-        else None,
+        "successor": successor,
     }
