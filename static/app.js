@@ -81,7 +81,11 @@ document.addEventListener("input", (event) => {
 });
 document.addEventListener("keydown", (event) => {
   const input = event.target;
-  if (!input.matches("[data-picker] input") || input.getAttribute("aria-expanded") !== "true") return;
+  if (!input.matches("[data-picker] input")) return;
+  if (input.getAttribute("aria-expanded") !== "true") {
+    if (event.key === "ArrowDown") input.click(); // which fetches the options
+    return;
+  }
   const options = [...input.closest("[data-picker]").querySelectorAll("[role=option]")];
   const at = options.findIndex((option) => option.id === input.getAttribute("aria-activedescendant"));
   if (event.key === "Escape") close(input);

@@ -142,7 +142,7 @@ def test_the_picker_works_by_keyboard(open_page: OpenPage, user: User, make_item
     page = open_page(user)
     page.goto("/items/new/model_run_workflow_template/")
     model = page.get_by_role("combobox", name="Model")
-    model.focus()
+    model.press("ArrowDown")
     expect(page.get_by_role("option")).to_have_count(2)
     model.press("Escape")
     expect(page.get_by_role("option")).to_have_count(0)

@@ -137,6 +137,18 @@ def test_a_job_of_another_queue_or_of_later_is_not_claimed(user: User) -> None:
     assert lifecycle.claim("provena", 10) == []
 
 
+def test_a_message_of_an_earlier_attempt_is_dropped(user: User) -> None:
+    """Delivered late, when the job has been started, has failed and is taken off the queue again."""
+    with kind(nothing):
+        job_id, attempt = claimed(submit(user))
+        lifecycle.fail(lifecycle.start(job_id, attempt, 60), RuntimeError("once"))
+        Job.objects.update(run_after=timezone.now())
+        again = claimed(Job.objects.get())
+        assert again == (job_id, attempt + 1)
+        assert lifecycle.start(job_id, attempt, 60) is None
+        assert lifecycle.start(*again, 60).attempt == 2
+
+
 def test_a_second_delivery_is_dropped(user: User) -> None:
     calls = []
     with kind(lambda run, payload: calls.append(1)):
