@@ -64,9 +64,9 @@ class ItemQuerySet(models.QuerySet["Item"]):
         return self.filter(Q(owner=user) | Exists(grants))
 
     def with_successors(self) -> "ItemQuerySet":
-        """Each with `is_superseded`: whether there is a version after it."""
+        """Each with `is_superseded`: whether there is a version after it that was not deleted."""
         return self.annotate(
-            is_superseded=Exists(Item.objects.filter(previous_version=OuterRef("pk")))
+            is_superseded=Exists(Item.objects.live().filter(previous_version=OuterRef("pk")))
         )
 
     def of_kind(self, subtype: str) -> "ItemQuerySet":
@@ -150,13 +150,18 @@ class Item(models.Model):
         constraints = [
             # Unique where there is one. With the many NULLs in it, SQLite would think such an index
             # useless and scan the table.
+            models.UniqueConstraint(
+                fields=["previous_version"],
+                condition=Q(previous_version__isnull=False, deleted_at=None),
+                name="item_once_previous_version",
+            ),
             *(
                 models.UniqueConstraint(
                     fields=[name],
                     condition=Q(**{f"{name}__isnull": False}),
                     name=f"item_once_{name}",
                 )
-                for name in ("previous_version", "creation_workflow", "version_workflow")
+                for name in ("creation_workflow", "version_workflow")
             ),
             models.CheckConstraint(
                 condition=Q(previous_version=None) | ~Q(version_reason=""),
@@ -234,6 +239,9 @@ class Reference(models.Model):
     )
     target = models.ForeignKey(Item, on_delete=models.PROTECT, related_name="referrers")
     role = models.CharField(max_length=100, help_text="The field's title.")
+    follows = models.BooleanField(
+        default=False, help_text="The source records how the target came to be: same access."
+    )
 
     class Meta:
         constraints = [

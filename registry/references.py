@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.auth.models import User
+from django.db import connection
 
 from registry import kinds
 from registry.kinds import Findings, Kind, Mention
@@ -60,17 +61,19 @@ def check(
     info: Mapping[str, Any],
     user: User,
     *,
-    before: Mapping[str, Any] | None = None,
+    before: Iterable[Mapping[str, Any]] = (),
 ) -> list[str]:
     """See that everything the content names exists, is complete and of the right kind.
 
-    Returns warnings. Raises Findings with every fault. What stood in the content `before` may stay
-    even if `user` may not read it; a new mention of such an item is told like one of nothing, so
-    that ids cannot be probed.
+    Returns warnings. Raises Findings with every fault. What stood in one of the contents `before`
+    may stay even if `user` may not read it; a new mention of such an item is told like one of
+    nothing, so that ids cannot be probed. Within a transaction, none of them is deleted before it
+    ends.
     """
     mentions = kind.mentions(info)
-    present = {mention.handle for mention in kind.mentions(before)} if before else set()
+    present = {mention.handle for content in before for mention in kind.mentions(content)}
     wanted = {mention.handle for mention in mentions}
+    _hold(wanted)
     known = named(wanted, user)
     kept = _all(present & wanted)
     faults: Faults = []
@@ -89,16 +92,30 @@ def check(
 
 def keep(item: Item) -> None:
     """Note whom the item's content names, in the caller's transaction."""
-    named = item.kind.mentions(item.info)
-    # Without those of activities, which name what they did: the graph holds that.
-    mentions = {(mention.handle, mention.role) for mention in named if mention.of}
-    targets = _all({handle for handle, _ in mentions})
+    mentions = {
+        (mention.handle, mention.role, mention.path == (item.kind.follows,))
+        for mention in item.kind.mentions(item.info)
+    }
+    targets = _all({handle for handle, _, _ in mentions})
     item.references.all().delete()
     Reference.objects.bulk_create(
-        Reference(source=item, target=targets[handle], role=role[:100])
-        for handle, role in sorted(mentions)
+        Reference(source=item, target=targets[handle], role=role[:100], follows=follows)
+        for handle, role, follows in sorted(mentions)
         if handle in targets
     )
+
+
+def _hold(handles: set[str]) -> None:
+    """Keep these items from being deleted until the transaction ends. PostgreSQL checks foreign
+    keys only then, which would be too late; SQLite lets one write at a time."""
+    if handles and connection.vendor == "postgresql" and connection.in_atomic_block:
+        with connection.cursor() as cursor:
+            # Not Django's select_for_update: this lock is shared, and only a deletion waits for it.
+            cursor.execute(
+                f"SELECT id FROM {Item._meta.db_table} "  # noqa: S608 - our own table's name
+                "WHERE handle = ANY(%s) ORDER BY id FOR KEY SHARE",
+                [sorted(handles)],
+            )
 
 
 def _all(handles: set[str]) -> dict[str, Item]:

@@ -14,7 +14,7 @@ from registry.kinds.activities import Create, Version
 from registry.kinds.values import SHORT
 from registry.models import Item
 from registry.provenance import relations
-from registry.services.custody import set_grants
+from registry.services.custody import follow_access
 
 definitions.workflow(
     name="ITEM_CREATION",
@@ -79,9 +79,9 @@ class LodgeVersionPayload(Payload):
 )
 def register_create_activity(run: Run, payload: RegisterCreatePayload) -> RegisterCreateResult:
     """Make the Create activity of an item, and queue the lodging of its provenance."""
-    item = _item(payload.created_item_id)
+    item = _item(payload.created_item_id, lock=True)
     content = Create(
-        display_name=_short(f"Creation of {item.display_name}"), created_item_id=item.handle
+        display_name=_named("Creation of {}", item.display_name), created_item_id=item.handle
     )
     activity = _make(run, content, item)
     lodging = LodgeCreatePayload(creation_activity_id=activity.handle, **payload.model_dump())
@@ -116,10 +116,11 @@ def lodge_create_activity(run: Run, payload: LodgeCreatePayload) -> None:
 )
 def register_version_activity(run: Run, payload: RegisterVersionPayload) -> RegisterVersionResult:
     """Make the Version activity of an item, and queue the lodging of its provenance."""
-    old, new = _item(payload.from_version_id), _item(payload.to_version_id)
+    old, new = _item(payload.from_version_id), _item(payload.to_version_id, lock=True)
     content = Version(
-        display_name=_short(
-            f"Version {payload.version_number} of {old.display_name}: {old.handle} to {new.handle}"
+        display_name=_named(
+            f"Version {payload.version_number} of {{}}: {old.handle} to {new.handle}",
+            new.display_name,
         ),
         from_item_id=old.handle,
         to_item_id=new.handle,
@@ -157,12 +158,14 @@ def lodge_version_activity(run: Run, payload: LodgeVersionPayload) -> None:
 def _make(run: Run, content: Kind, about: Item) -> Item:
     """Make the activity that recorded an item; who may read the item may read it, too."""
     activity = services.create(handle=services.mint(), content=content, owner=run.owner)
-    set_grants(activity, {grant.group: grant.roles for grant in about.grants.all()})
+    follow_access(activity, about)
     return activity
 
 
-def _item(handle: str) -> Item:
-    item = Item.objects.live().filter(handle=handle).first()
+def _item(handle: str, *, lock: bool = False) -> Item:
+    """The item; locked, its name and access stay what they are until the job commits."""
+    items = Item.objects.live().filter(handle=handle)
+    item = (items.select_for_update() if lock else items).first()
     if item is None:
         raise PermanentError(
             f"Item {handle} is not in the registry any more, so its provenance cannot be recorded."
@@ -170,5 +173,7 @@ def _item(handle: str) -> Item:
     return item
 
 
-def _short(text: str) -> str:
-    return text if len(text) <= SHORT else f"{text[: SHORT - 1]}…"
+def _named(sentence: str, name: str) -> str:
+    """The sentence with the name in it, which is cut where that would be too long."""
+    room = SHORT - len(sentence.format(""))
+    return sentence.format(name if len(name) <= room else f"{name[: room - 1].rstrip()}…")

@@ -40,6 +40,12 @@ PERSON = {
     "email": "ana@example.org",
     "ethics_approved": True,
 }
+DEFAULTS: dict[str, dict[str, Any]] = {
+    "MODEL": MODEL,
+    "PERSON": PERSON,
+    "ORGANISATION": {"name": "Reef Institute"},
+    "STUDY": {"title": "Reef futures", "description": "What will be left"},
+}
 RESOURCE = {"description": "Forcing of a year", "usage_type": "FORCING_DATA"}
 
 
@@ -141,12 +147,7 @@ def make_item(db: None) -> Callable[..., Item]:
             return dataset(make(owner, subtype="ORGANISATION").handle, name=name)
         if subtype == "MODEL_RUN_WORKFLOW_TEMPLATE":
             return {"software_id": make(owner).handle}
-        return {
-            "MODEL": MODEL,
-            "PERSON": PERSON,
-            "ORGANISATION": {"name": "Reef Institute"},
-            "STUDY": {"title": "Reef futures", "description": "What will be left"},
-        }.get(subtype, {})
+        return DEFAULTS.get(subtype, {})
 
     def make(owner: User, *, subtype: str = "MODEL", **content: Any) -> Item:
         name = content.pop("display_name", "Reef model" if subtype == "MODEL" else "Something")

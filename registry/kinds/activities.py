@@ -44,6 +44,7 @@ class Create(SystemActivity):
     plural = "Create activities"
     mark = "CR"
     explanation = "The registration of an entity, recorded by the item creation workflow."
+    follows = "created_item_id"
 
     created_item_id: ItemId = Field(title="Created item", description="What was registered.")
 
@@ -55,6 +56,7 @@ class Version(SystemActivity):
     plural = "Version activities"
     mark = "VE"
     explanation = "The making of a new version of an entity, recorded by the version workflow."
+    follows = "to_item_id"
 
     from_item_id: ItemId = Field(title="From", description="The version before.")
     to_item_id: ItemId = Field(title="To", description="The new version.")

@@ -4,9 +4,10 @@ import functools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, ClassVar, NamedTuple, TypeVar
+from typing import Any, ClassVar, NamedTuple, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
 
 from registry.kinds import shape
 from registry.kinds.shape import Path, Shape
@@ -55,6 +56,13 @@ class Part(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    @model_validator(mode="after")
+    def _must_fit(self) -> Self:
+        """So pydantic tells misfits together with all other faults of shape."""
+        if found := self.misfits():
+            raise PydanticCustomError(MISFITS, "it does not fit", {"faults": found})
+        return self
+
     def misfits(self) -> list[Fault]:
         """What is wrong with its shape beyond what types can say; paths begin here."""
         return []
@@ -84,6 +92,7 @@ class Kind(Part):
     needs_person: ClassVar[bool] = True
     has_files: ClassVar[bool] = False  # then there are roles for its data, too
     derived: ClassVar[frozenset[str]] = frozenset()  # fields that follow from others: no input
+    follows: ClassVar[str] = ""  # of an activity: the field with the item whose access it shares
     afresh: ClassVar[frozenset[str]] = frozenset()  # fields that a clone must not carry over
     do_not_call_in_templates: ClassVar[bool] = True  # the class itself is what templates print
 
@@ -108,20 +117,24 @@ class Kind(Part):
         try:
             content = cls.model_validate(data)
         except ValidationError as error:
-            raise Findings(_readable_faults(error), misshapen=True) from None
-        misfits = [
-            fault for path, part in _parts(content) for fault in _under(path, part.misfits())
-        ]
-        faults = [fault for path, part in _parts(content) for fault in _under(path, part.faults())]
-        if misfits or faults:
-            raise Findings(misfits + faults, misshapen=bool(misfits))
+            raise Findings(cls._shown(_readable_faults(error)), misshapen=True) from None
+        if faults := [
+            fault for path, part in _parts(content) for fault in _under(path, part.faults())
+        ]:
+            raise Findings(faults)
         return content
+
+    @classmethod
+    def _shown(cls, faults: list[Fault]) -> list[Fault]:
+        """Without those of derived fields, which stand at their source, too."""
+        return [fault for fault in faults if fault[0][:1] not in {(n,) for n in cls.derived}]
 
     def stored(self) -> dict[str, Any]:
         """The content as JSON; what was left out stays absent."""
         return self.model_dump(mode="json", exclude_none=True)
 
-    def system(self, handle: str) -> dict[str, Any]:
+    @classmethod
+    def system(cls, handle: str) -> dict[str, Any]:
         """What the system keeps beside the content of a new item of that id; none of it is the
         user's to change, nor part of the history."""
         return {}
@@ -208,25 +221,28 @@ _SENTENCES: dict[str, Callable[[dict[str, Any]], str]] = {
     ),
     "string_pattern_mismatch": lambda about: "This must be an item id, such as 10378.1/1000001.",
 }
+MISFITS = "misfits"
 MOST_FAULTS = 200  # told at once: more help nobody
 
 
 def _readable_faults(error: ValidationError) -> list[Fault]:
     """What pydantic found, in words for a person."""
     found = error.errors(include_url=False, include_input=False)
-    faults = [_readable(dict(fault)) for fault in found[:MOST_FAULTS]]
+    faults = [text for fault in found[:MOST_FAULTS] for text in _readable(dict(fault))]
     if len(found) > MOST_FAULTS:
         faults.append(((), f"There are {len(found) - MOST_FAULTS:,} more faults of this sort."))
     return faults
 
 
-def _readable(fault: dict[str, Any]) -> Fault:
+def _readable(fault: dict[str, Any]) -> list[Fault]:
+    path = tuple(part for part in fault["loc"] if part != "[key]")
+    if fault["type"] == MISFITS:
+        return _under(path, fault["ctx"]["faults"])
     sentence = _SENTENCES.get(fault["type"])
     text = sentence(fault.get("ctx", {})) if sentence else str(fault["msg"])
     text = text.removeprefix("Value error, ").removeprefix("value is not a valid email address: ")
     text = text[:1].upper() + text[1:]
-    path = tuple(part for part in fault["loc"] if part != "[key]")
-    return path, text if text.endswith(".") else f"{text}."
+    return [(path, text if text.endswith(".") else f"{text}.")]
 
 
 def _parts(part: Part, path: Path = ()) -> Iterator[tuple[Path, Part]]:

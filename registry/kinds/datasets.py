@@ -146,7 +146,7 @@ class Period(Part):
     begin_date: Day = Field(title="First day")
     end_date: Day = Field(title="Last day")
 
-    def faults(self) -> list[Fault]:
+    def misfits(self) -> list[Fault]:
         if self.begin_date <= self.end_date:
             return []
         return [(("end_date",), f"The last day is before the first, {self.begin_date}.")]
@@ -244,7 +244,8 @@ class Dataset(Entity):
 
     collection_format: CollectionFormat = Field(title="Dataset")
 
-    def system(self, handle: str) -> dict[str, Any]:
+    @classmethod
+    def system(cls, handle: str) -> dict[str, Any]:
         """Where its files are kept, and how far its release is (domain reference, 1.2)."""
         path = f"{DATASET_ROOT}/{handle.replace('.', '-').replace('/', '-')}/"
         return {

@@ -7,7 +7,7 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from datetime import date
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Annotated, Any
 
 import pyproj
@@ -19,14 +19,18 @@ LONGEST_PLACE = 50_000  # characters (domain reference, 1.2)
 MOST_NOTES = 100
 MOST_ROWS = 500  # of any list: beyond that no person can read or fill in a form
 
+_LINE_ENDS = "\n\t\u2028\u2029"
 _REORDERING = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
 _http_url = TypeAdapter(HttpUrl)
-# ISO 8601, the form with designators: at least one number, and T only before a time.
+# ISO 8601, the form with designators: at least one number, T only before a time, and a fraction in
+# the smallest unit only.
 _DURATION = re.compile(
-    r"P(?=[0-9T])(?:\d+W|(?:\d+Y)?(?:\d+M)?(?:\d+D)?"
-    r"(?:T(?=\d)(?:\d+H)?(?:\d+M)?(?:\d+(?:\.\d+)?S)?)?)"
+    "P(?=[0-9T])(?!.*[.,][0-9]+[A-Z].)(?:{n}W|(?:{n}Y)?(?:{n}M)?(?:{n}D)?"
+    "(?:T(?=[0-9])(?:{n}H)?(?:{n}M)?(?:{n}S)?)?)".replace("{n}", "[0-9]+(?:[.,][0-9]+)?")
 )
-_EWKT = re.compile(r"SRID=(\d{1,9});(.+)", re.DOTALL)
+_DAY = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_DECIMAL = re.compile("[0-9]*[.]?[0-9]+|[0-9]+[.]")
+_EWKT = re.compile("SRID=([0-9]{1,9});(.+)", re.DOTALL)
 
 
 def _printable(text: str) -> str:
@@ -43,7 +47,7 @@ def _printable(text: str) -> str:
 def _one_line(text: str) -> str:
     """Names and addresses: no line breaks, and nothing that makes text read backwards."""
     for character in text:
-        if character in "\n\t" or unicodedata.bidirectional(character) in _REORDERING:
+        if character in _LINE_ENDS or unicodedata.bidirectional(character) in _REORDERING:
             raise ValueError(f"the character U+{ord(character):04X} cannot be part of one line")
     return text
 
@@ -72,7 +76,7 @@ def _is_uri(text: str) -> str:
 
 def _is_day(text: str) -> str:
     try:
-        if len(text) != 10:  # `fromisoformat` takes other forms, too
+        if not _DAY.fullmatch(text):  # `fromisoformat` takes other forms, too
             raise ValueError
         date.fromisoformat(text)
     except ValueError:
@@ -87,12 +91,8 @@ def _is_duration(text: str) -> str:
 
 
 def _is_positive(text: str) -> str:
-    try:
-        number = Decimal(text)
-        if not number.is_finite() or number <= 0:
-            raise ValueError
-    except (InvalidOperation, ValueError):
-        raise ValueError("write a number above 0, such as 0.25") from None
+    if not _DECIMAL.fullmatch(text) or not Decimal(text):
+        raise ValueError("write a number above 0, such as 0.25")
     return text
 
 

@@ -99,7 +99,8 @@ def versions(item: Item, user: User) -> list[Node]:
     newer: list[int] = []
     last = item.pk
     while len(newer) < MOST_VERSIONS:
-        following = Item.objects.filter(previous_version=last).values_list("pk", flat=True).first()
+        successors = Item.objects.live().filter(previous_version=last)
+        following = successors.values_list("pk", flat=True).first()
         if following is None:
             break
         newer.append(following)

@@ -1,17 +1,19 @@
 """Registering items and changing their content: each change is one more revision."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models import TextField
+from django.db.models.functions import Cast
 from django.utils import timezone
 
 from jobs import lifecycle
 from jobs.models import Job
 from registry import access, kinds, references, search
 from registry.access import Level, Role
-from registry.kinds import Kind
+from registry.kinds import Findings, Kind
 from registry.models import Grant, Item, Mint, PersonLink, Relation, Revision, Tombstone
 from registry.services import people, rules
 from registry.services.rules import ChangedMeanwhile, Refused
@@ -32,8 +34,8 @@ def register(*, subtype: str, content: Mapping[str, Any], owner: User) -> Item:
     Raises Refused (PersonNeeded, NotAllowed), or Findings with every fault of the content.
     """
     kind = rules.user_made(subtype)
-    person = rules.may_register(kind, owner)
-    parsed = kind.parse(content)
+    rules.need_level(owner, Level.WRITE)
+    parsed, person = _parsed(kind, content, lambda: rules.may_register(kind, owner))
     with transaction.atomic():
         references.check(kind, parsed.stored(), owner)
         handle = mint()
@@ -63,9 +65,7 @@ def validate(
     """
     kind = rules.user_made(subtype)
     rules.need_level(user, Level.READ)
-    return references.check(
-        kind, kind.parse(content).stored(), user, before=item.info if item else None
-    )
+    return references.check(kind, kind.parse(content).stored(), user, before=_before(item, user))
 
 
 def seed(*, subtype: str, owner: User) -> Item:
@@ -124,16 +124,12 @@ def update(
     """
     kind = rules.user_made(subtype)
     rules.need_level(by, Level.WRITE)
-    person = rules.need_person(kind, by)
-    parsed = kind.parse(content)
+    parsed, person = _parsed(kind, content, lambda: rules.need_person(kind, by))
     with transaction.atomic():
         present = Item.objects.filter(handle=handle).first()
-        before = (
-            present.info if present and Role.METADATA_WRITE in access.roles(by, present) else None
-        )
-        references.check(kind, parsed.stored(), by, before=before)
+        references.check(kind, parsed.stored(), by, before=_before(present, by))
         item = rules.known(handle, for_update=True)
-        rules.need_unlocked(item)
+        rules.need_unlocked(item, by)
         rules.need_kind(item, kind)
         rules.need_role(by, item, Role.METADATA_WRITE)
         was_seed = not item.is_complete
@@ -156,7 +152,7 @@ def revert(*, handle: str, number: int, reason: str, by: User) -> Item:
     with transaction.atomic():
         item = rules.known(handle, for_update=True)
         rules.need_person(item.kind, by)
-        rules.need_unlocked(item)
+        rules.need_unlocked(item, by)
         rules.need_role(by, item, Role.METADATA_WRITE)
         kind = rules.user_made(item.subtype)
         rules.need_complete(item)
@@ -164,7 +160,7 @@ def revert(*, handle: str, number: int, reason: str, by: User) -> Item:
         if old is None:
             raise Refused(f"{handle} has no revision {number}. Its history lists those there are.")
         parsed = kind.parse(old.info)
-        references.check(kind, parsed.stored(), by, before=item.info)
+        references.check(kind, parsed.stored(), by, before=(item.info, old.info))
         text = f"Reverted to revision {number}: {rules.need_reason(reason)}"
         _write(item, parsed.stored(), reason=text, by=by)
     return item
@@ -176,6 +172,7 @@ def create_version(*, handle: str, reason: str, by: User) -> Item:
 
     Raises Refused.
     """
+    rules.need_level(by, Level.WRITE)
     with transaction.atomic():
         # Locked, so that of two who do it at once the second finds the first one's version.
         old = rules.known(handle, for_update=True)
@@ -190,7 +187,7 @@ def create_version(*, handle: str, reason: str, by: User) -> Item:
             previous_version=old,
             version_reason=text,
         )
-        new.system = old.kind.model_validate(old.info).system(new.handle)
+        new.system = old.kind.system(new.handle)
         _write(new, old.info, reason=f"New version of {old.handle}: {text}", by=by)
         new.created_at = new.updated_at
         Grant.objects.bulk_create(
@@ -219,7 +216,7 @@ def dependents(item: Item) -> list[str]:
     """What would dangle without the item, a line each, at most SHOWN; empty if nothing would."""
     found = [
         f"{handle} names it as {role}"
-        for handle, role in item.referrers.filter(source__deleted_at=None)
+        for handle, role in item.referrers.filter(source__deleted_at=None, follows=False)
         .order_by("source")
         .values_list("source__handle", "role")[:SHOWN]
     ]
@@ -233,11 +230,10 @@ def dependents(item: Item) -> list[str]:
         f"User {name} is linked to it"
         for name in PersonLink.objects.filter(person=item).values_list("user__username", flat=True)
     ]
-    jobs = Job.objects.unfinished().filter(workflow__subject=item.handle)
-    found += [
-        f"Job {session} about it has not finished"
-        for session in jobs.values_list("session_id", flat=True)
-    ]
+    # Also those that will name it, such as the Person of a registration.
+    jobs = Job.objects.unfinished().annotate(text=Cast("payload", TextField()))
+    waiting = jobs.filter(text__contains=f'"{item.handle}"').values_list("session_id", flat=True)
+    found += [f"Job {session_id}, which names it, has not finished" for session_id in waiting]
     return found[:SHOWN]
 
 
@@ -252,7 +248,7 @@ def delete(*, handle: str, reason: str, by: User) -> bool:
         item = Item.objects.select_for_update().filter(handle=handle, deleted_at=None).first()
         if item is None:
             return False
-        rules.need_unlocked(item)
+        rules.need_unlocked(item, by)
         text = rules.need_reason(reason)
         if found := dependents(item):
             raise Refused(
@@ -266,6 +262,25 @@ def delete(*, handle: str, reason: str, by: User) -> bool:
         item.save()
         Tombstone.objects.create(item=item, reason=text, by=by)
     return True
+
+
+def _parsed(
+    kind: type[Kind], content: Mapping[str, Any], who: Callable[[], Item | None]
+) -> tuple[Kind, Item | None]:
+    """The content, and the Person who acts: checked after its shape and before what it says."""
+    try:
+        return kind.parse(content), who()
+    except Findings as found:
+        if not found.misshapen:
+            who()
+        raise
+
+
+def _before(item: Item | None, user: User) -> list[dict[str, Any]]:
+    """The content whose mentions may stay: only of an item that the user may edit, else what it
+    names could be probed."""
+    may_edit = item is not None and Role.METADATA_WRITE in access.roles(user, item)
+    return [item.info] if item is not None and may_edit else []
 
 
 def _write(item: Item, info: dict[str, Any], *, reason: str, by: User, at: Any = None) -> None:

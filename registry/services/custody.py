@@ -8,7 +8,7 @@ from django.db import transaction
 
 from registry import access
 from registry.access import Level, Role
-from registry.models import AccessEvent, Grant, Group, Item, LockEvent, Relation
+from registry.models import AccessEvent, Grant, Group, Item, LockEvent
 from registry.services import rules
 from registry.services.rules import Refused
 
@@ -48,9 +48,9 @@ def change_access(*, handle: str, general: list[str], groups: Roles, by: User) -
         known = _known_groups(item, general, groups)
         wanted = {None: general} | {known[slug]: roles for slug, roles in groups.items()}
         before = settings_of(item)
-        makers = Relation.objects.filter(source=item, type=Relation.Type.WAS_GENERATED_BY)
-        for one in [item, *Item.objects.filter(pk__in=makers.values("target"))]:
-            set_grants(one, wanted)
+        set_grants(item, wanted)
+        for activity in Item.objects.filter(references__target=item, references__follows=True):
+            follow_access(activity, item)
         after = settings_of(item)
         if before != after:
             AccessEvent.objects.create(
@@ -66,6 +66,16 @@ def set_grants(item: Item, wanted: Mapping[Group | None, list[str]]) -> None:
     for group, given in wanted.items():
         if roles := [role for role in possible if role in given]:
             Grant.objects.create(item=item, group=group, roles=roles)
+
+
+def follow_access(activity: Item, about: Item) -> None:
+    """Let who may read an item read the activity that tells its story, in the caller's
+    transaction."""
+    implied: dict[Group | None, list[str]] = {
+        grant.group: [*map(str, access.with_implied({*map(Role, grant.roles)}, about.kind))]
+        for grant in about.grants.select_related("group")
+    }
+    set_grants(activity, implied)
 
 
 def _known_groups(item: Item, general: list[str], groups: Roles) -> dict[str, Group]:

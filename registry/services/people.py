@@ -2,6 +2,7 @@
 
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
+from django.utils import timezone
 
 from registry.kinds.agents import Person
 from registry.models import Item, PersonLink
@@ -11,29 +12,34 @@ from registry.services.rules import person_of
 
 def link_person(*, user: User, person: Item) -> None:
     """Say that `user` is that Person: once, and only for a Person of their own. Raises Refused."""
-    _need_a_person(person)
-    if person.owner_id != user.pk:
-        raise rules.NotAllowed(
-            f"{person} was registered by somebody else. Register yourself as a Person, or ask an "
-            "administrator to link you."
-        )
-    try:
-        with transaction.atomic():
-            PersonLink.objects.create(user=user, person=person)
-    except IntegrityError:
-        raise rules.Refused(
-            f"You are linked to {person_of(user)} already. An administrator can change that."
-        ) from None
+    with transaction.atomic():
+        found = _person(person.handle, user)
+        if found.owner_id != user.pk:
+            raise rules.NotAllowed(
+                f"{rules.name_for(user, found)} was registered by somebody else. Register yourself "
+                "as a Person, or ask an administrator to link you."
+            )
+        try:
+            with transaction.atomic():
+                PersonLink.objects.create(user=user, person=found)
+        except IntegrityError:
+            raise rules.Refused(
+                f"You are linked to {person_of(user)} already. An administrator can change that."
+            ) from None
 
 
 def assign_person(*, user: User, person: Item, force: bool = False) -> None:
     """For administrators: say who a user is, over an existing link if `force`. Raises Refused."""
-    _need_a_person(person)
     with transaction.atomic():
+        found = _person(person.handle, None)
         present = person_of(user)
-        if present and present != person and not force:
-            raise rules.Refused(f"{user.get_username()} is linked to {present} already.")
-        PersonLink.objects.update_or_create(user=user, defaults={"person": person})
+        if present and present != found and not force:
+            raise rules.Refused(
+                f"{user.get_username()} is linked to {present} already. Clear that link first, or "
+                "force the new one over it."
+            )
+        new = {"person": found, "at": timezone.now()}
+        PersonLink.objects.update_or_create(user=user, defaults=new)
 
 
 def clear_person(*, user: User) -> bool:
@@ -41,6 +47,13 @@ def clear_person(*, user: User) -> bool:
     return bool(PersonLink.objects.filter(user=user).delete()[0])
 
 
-def _need_a_person(person: Item) -> None:
-    if person.subtype != Person.subtype or person.deleted_at or not person.is_complete:
-        raise rules.Refused(f"{person} is {person.kind.a_label()}, not a complete Person.")
+def _person(handle: str, user: User | None) -> Item:
+    """The Person of that id, kept from being deleted until the transaction ends. What is told of
+    another item is what `user` may know, or None for an administrator. Raises Refused."""
+    item = rules.known(handle, for_update=True)
+    name = rules.name_for(user, item) if user else str(item)
+    if item.subtype != Person.subtype:
+        raise rules.Refused(f"{name} is {item.kind.a_label()}, not a Person. Choose a Person.")
+    if not item.is_complete:
+        raise rules.Refused(f"{name} is a reserved id without content. Complete it first.")
+    return item

@@ -109,11 +109,12 @@ def known(handle: str, *, for_update: bool = False) -> Item:
     return item
 
 
-def need_unlocked(item: Item) -> None:
-    """Raises Locked."""
+def need_unlocked(item: Item, user: User) -> None:
+    """Raises Locked; who locked it and why is told to those who may read it."""
     if item.is_locked:
         event = item.lock_events.select_related("by").first()
-        by = f" by {event.by.get_username()}: {event.reason}" if event else ""
+        is_told = event and Role.METADATA_READ in access.roles(user, item)
+        by = f" by {event.by.get_username()}: {event.reason}" if event and is_told else ""
         raise Locked(
             f"{item.handle} is locked{by}. Its owner or an administrator of it can unlock it on "
             "its Settings tab."
@@ -137,6 +138,11 @@ def need_role(user: User, item: Item, role: Role) -> None:
         )
 
 
+def name_for(user: User, item: Item) -> str:
+    """The item as a message to `user` may name it."""
+    return str(item) if Role.METADATA_READ in access.roles(user, item) else item.handle
+
+
 def need_complete(item: Item) -> None:
     """Raises Refused for a seed."""
     if not item.is_complete:
@@ -145,7 +151,8 @@ def need_complete(item: Item) -> None:
 
 def need_reason(reason: str) -> str:
     """The reason, trimmed. Raises Refused for a blank or endless one."""
-    text = reason.replace("\r\n", "\n").replace("\0", "").strip()
+    clean = reason.replace("\r\n", "\n").replace("\0", "").encode(errors="replace").decode()
+    text = clean.strip()
     if not text:
         raise Refused("Give a reason: those who read the history later need it.")
     if len(text) > LONG:
@@ -161,7 +168,7 @@ def may_version(user: User, item: Item) -> Item | None:
     need_complete(item)
     if not item.kind.versioned:
         raise Refused(f"{item.kind.plural} have no versions. Update the item instead.")
-    following = Item.objects.filter(previous_version=item).first()
+    following = Item.objects.live().filter(previous_version=item).first()
     if following:
         raise Refused(
             f"{item.handle} is not the latest version: {following.handle} follows it. Make the new "

@@ -10,6 +10,7 @@ from registry.kinds import Kind
 from registry.kinds.shape import Shape
 
 Group = dict[str, Any]
+Ids = Sequence[str] | Mapping[str, Sequence[str]]
 
 MADE_UP = [f"10378.1/{number}" for number in range(1, 9)]
 REORDERING = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
@@ -63,23 +64,23 @@ _BY_FORM: dict[str, SearchStrategy[Any]] = {
 }
 
 
-def contents(
-    kind: type[Kind], ids: Sequence[str] | Mapping[str, Sequence[str]] = MADE_UP
-) -> SearchStrategy[Group]:
+def contents(kind: type[Kind], references: Ids = MADE_UP) -> SearchStrategy[Group]:
     """Valid content of a kind: all that is required, and by chance what is optional. It names items
-    from `ids`, or, by the kind that is needed, from `ids[subtype]`."""
-    return _group(kind.inputs(), (), ids)
+    from `references`, or, by the kind that is needed, from `references[subtype]`. What is
+    optional and empty is left out, as a form does."""
+    return _group(kind.inputs(), (), references)
 
 
-def _group(
-    parts: Sequence[Shape], path: tuple[str, ...], ids: Sequence[str] | Mapping[str, Sequence[str]]
-) -> SearchStrategy[Group]:
-    required = {part.name: _value(part, (*path, part.name), ids) for part in parts if _must(part)}
-    optional = {
-        part.name: _value(part, (*path, part.name), ids) for part in parts if not _must(part)
-    }
+def _group(parts: Sequence[Shape], path: tuple[str, ...], references: Ids) -> SearchStrategy[Group]:
+    values = {part.name: _value(part, (*path, part.name), references) for part in parts}
+    required = {part.name: values[part.name] for part in parts if _must(part)}
+    optional = {part.name: values[part.name] for part in parts if not _must(part)}
     mend = _MENDED.get(path[-1] if path else "", lambda group: group)
-    return st.fixed_dictionaries(required, optional=optional).map(mend)
+
+    def without_empty(group: Group) -> Group:
+        return {name: value for name, value in group.items() if name in required or value != {}}
+
+    return st.fixed_dictionaries(required, optional=optional).map(without_empty).map(mend)
 
 
 def _must(part: Shape) -> bool:
@@ -87,18 +88,18 @@ def _must(part: Shape) -> bool:
     return part.required or part.name == "ethics_approved"
 
 
-def _value(
-    part: Shape, path: tuple[str, ...], ids: Sequence[str] | Mapping[str, Sequence[str]]
-) -> SearchStrategy[Any]:
+def _value(part: Shape, path: tuple[str, ...], references: Ids) -> SearchStrategy[Any]:
     for length in (1, 2):
         if path[-length:] in _BY_PATH:
             return _BY_PATH[path[-length:]]
     if part.form == "group":
-        return _group(part.parts, path, ids)
+        return _group(part.parts, path, references)
     if part.form == "list" and part.each:
-        return st.lists(_value(part.each, path, ids), max_size=3).map(_once_each)
+        return st.lists(_value(part.each, path, references), max_size=3).map(_once_each)
     if part.form == "item":
-        return st.sampled_from(ids[part.of] if isinstance(ids, Mapping) else ids)
+        return st.sampled_from(
+            references[part.of] if isinstance(references, Mapping) else references
+        )
     if part.form == "choice":
         return st.sampled_from(part.choices)
     return _BY_FORM[part.form]

@@ -4,14 +4,17 @@ from collections.abc import Callable
 
 import pytest
 from django.contrib.auth.models import User
+from pytest_django import DjangoAssertNumQueries
 
+from registry import services
 from registry.models import Item, Relation
 from registry.provenance import diagram
-from registry.provenance.lineage import neighbourhood
+from registry.provenance.lineage import neighbourhood, versions
 from tests.conftest import drain
 
 pytestmark = pytest.mark.django_db
 
+MakeUser = Callable[..., User]
 MakeItem = Callable[..., Item]
 
 
@@ -28,14 +31,15 @@ def hub(user: User, make_item: MakeItem) -> Item:
 
 def test_an_edge_is_there_once_however_many_claim_it(hub: Item, user: User) -> None:
     found = neighbourhood(hub, user)
-    assert [edge.source.display_name for edge in found.downstream] == [
+    assert [edge.source.name for edge in found.downstream] == [
         "Run 0",  # the newest claim is on it
         "Run 3",
         "Run 2",
         "Run 1",
     ]
     assert (found.upstream, found.truncated) == ([], False)
-    assert len(found.items) == 5
+    assert len(found.nodes) == 5
+    assert found.nodes[0] == found.centre
 
 
 def test_what_is_left_out_is_said(hub: Item, user: User) -> None:
@@ -57,3 +61,130 @@ def test_each_item_and_edge_is_drawn_once(user: User, make_item: MakeItem) -> No
         "ENTITY kind&#45;MODEL centre",
     ):
         assert shape in svg
+
+
+# Who may not read an item sees its kind and its edges, and neither id nor name nor link.
+
+
+@pytest.fixture
+def ben(make_user: MakeUser) -> User:
+    return make_user("ben", linked=False)
+
+
+@pytest.fixture
+def admin(make_user: MakeUser) -> User:
+    return make_user("admin", is_staff=True, is_superuser=True)
+
+
+def hide(item: Item) -> Item:
+    """Let nobody but its owner read it."""
+    services.change_access(handle=item.handle, general=[], groups={}, by=item.owner)
+    return item
+
+
+def test_a_neighbour_that_a_stranger_may_not_read_is_a_restricted_item(
+    hub: Item, ben: User, user: User
+) -> None:
+    hidden = hide(Item.objects.get(display_name="Run 2"))
+    found = neighbourhood(hub, ben)
+    (node,) = [node for node in found.nodes if node.item is None]
+    assert (node.name, node.url, node.note) == ("Restricted item", "", "you may not read it")
+    assert (node.kind.subtype, node.pk) == ("MODEL", hidden.pk)
+    assert len(found.nodes) == 5
+    assert [edge.label for edge in found.downstream if edge.source == node] == ["used"]
+    assert all(node.item for node in neighbourhood(hub, user).nodes)
+
+
+def test_a_drawing_tells_nothing_of_a_restricted_item_but_its_kind(
+    hub: Item, ben: User, user: User
+) -> None:
+    hidden = hide(Item.objects.get(display_name="Run 2"))
+    svg = str(diagram.draw(neighbourhood(hub, ben)))
+    assert svg.count('class="node') == 5
+    assert svg.count("restricted") == 1
+    assert "Restricted item" in svg
+    for secret in ("Run 2", hidden.handle, hidden.get_absolute_url(), f"item{hidden.pk}"):
+        assert secret not in svg
+    assert "Run 2" in str(diagram.draw(neighbourhood(hub, user)))
+
+
+def test_of_an_item_that_a_job_recorded_a_stranger_sees_no_restricted_name(
+    user: User, ben: User, make_item: MakeItem
+) -> None:
+    item = make_item(user, display_name="Secret name")
+    drain()
+    hide(item)
+    found = neighbourhood(services.person_of(user), ben)
+    assert {node.name for node in found.nodes} == {"Restricted item", "Person of ana"}
+    assert "Secret" not in str(diagram.draw(found))
+
+
+def test_a_tombstone_keeps_its_name_and_has_no_page(
+    user: User, admin: User, make_item: MakeItem
+) -> None:
+    item = make_item(user, display_name="Gone name")
+    drain()
+    services.delete(handle=item.handle, reason="Entered twice", by=admin)
+    found = neighbourhood(services.person_of(user), user)
+    (node,) = [node for node in found.nodes if node.subtype == "MODEL"]
+    assert (node.name, node.url, node.note) == ("Gone name", "", "deleted")
+    assert "Gone name" in str(diagram.draw(found))
+
+
+def test_a_tombstone_that_a_stranger_could_not_read_stays_restricted(
+    user: User, ben: User, admin: User, make_item: MakeItem
+) -> None:
+    item = make_item(user, display_name="Secret name")
+    drain()
+    hide(item)
+    services.delete(handle=item.handle, reason="Entered twice", by=admin)
+    found = neighbourhood(services.person_of(user), ben)
+    assert "Secret name" not in {node.name for node in found.nodes}
+    assert {node.note for node in found.nodes} == {"", "you may not read it"}
+
+
+@pytest.mark.parametrize("at", [0, 1, 2])
+def test_a_line_of_versions_is_whole_from_each_of_them(
+    user: User, make_item: MakeItem, at: int
+) -> None:
+    line = [make_item(user)]
+    for reason in ("New grid", "Newer grid"):
+        line.append(services.create_version(handle=line[-1].handle, reason=reason, by=user))
+    found = versions(Item.objects.get(pk=line[at].pk), user)
+    assert [node.item.version for node in found] == [3, 2, 1]
+    assert [node.pk for node in found] == [item.pk for item in reversed(line)]
+
+
+def test_a_version_that_a_stranger_may_not_read_is_restricted_in_the_line(
+    user: User, ben: User, make_item: MakeItem
+) -> None:
+    first = make_item(user)
+    second = services.create_version(handle=first.handle, reason="New grid", by=user)
+    third = services.create_version(handle=second.handle, reason="Newer grid", by=user)
+    hide(second)
+    found = versions(third, ben)
+    assert [node.item for node in found] == [third, None, first]
+    assert [node.name for node in found] == ["Reef model", "Restricted item", "Reef model"]
+    assert {node.subtype for node in found} == {"MODEL"}
+
+
+def test_what_an_item_alone_shows_is_itself(user: User, make_item: MakeItem) -> None:
+    found = neighbourhood(make_item(user, subtype="STUDY", display_name="Alone"), user)
+    assert [node.name for node in found.nodes] == ["Alone"]
+    assert found.edges == []
+
+
+@pytest.mark.parametrize("runs", [1, 12])
+def test_a_neighbourhood_costs_the_same_queries_whatever_its_size(
+    user: User,
+    make_item: MakeItem,
+    django_assert_num_queries: DjangoAssertNumQueries,
+    runs: int,
+) -> None:
+    model = make_item(user)
+    for _ in range(runs):
+        run = make_item(user, subtype="STUDY")
+        Relation.objects.create(source=run, target=model, type="used", record=run)
+    with django_assert_num_queries(4):  # the edges each way; the items that are seen; the kinds
+        found = neighbourhood(model, user)
+        assert [node.item.owner.username for node in found.nodes] == ["ana"] * (runs + 1)

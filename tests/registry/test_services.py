@@ -9,9 +9,9 @@ from jobs import lifecycle
 from jobs.models import Job, Status, Workflow
 from registry import services
 from registry.kinds import Findings
-from registry.models import Item, Mint, Relation, Revision
-from registry.services import PersonNeeded, Refused
-from tests.conftest import MODEL, drain
+from registry.models import Grant, Item, Mint, PersonLink, Reference, Relation, Revision
+from registry.services import NotAllowed, PersonNeeded, Refused, content
+from tests.conftest import MODEL, PERSON, dataset, drain
 
 pytestmark = pytest.mark.django_db
 
@@ -21,7 +21,8 @@ MakeItem = Callable[..., Item]
 
 def counts() -> tuple[int, ...]:
     """How many rows there are of all that a registration writes."""
-    return tuple(model.objects.count() for model in (Mint, Item, Revision, Workflow, Job, Relation))
+    written = (Mint, Item, Revision, Grant, Reference, Workflow, Job, Relation, PersonLink)
+    return tuple(model.objects.count() for model in written)
 
 
 def test_a_registered_model_has_all_that_an_item_carries(user: User) -> None:
@@ -89,14 +90,39 @@ def test_an_item_with_the_longest_name_gets_its_activity(user: User) -> None:
     assert {job.status for job in item.creation_workflow.jobs.all()} == {Status.SUCCEEDED}
 
 
-@pytest.mark.parametrize("subtype", ["ORGANISATION", "STUDY"])
+@pytest.mark.parametrize("subtype", ["PERSON", "ORGANISATION", "STUDY"])
 def test_only_entities_have_versions_and_a_creation_workflow(
     user: User, make_item: MakeItem, subtype: str
 ) -> None:
-    extra = {"STUDY": {"title": "t", "description": "d"}, "ORGANISATION": {"name": "n"}}[subtype]
-    item = make_item(user, subtype=subtype, **extra)
+    item = make_item(user, subtype=subtype)
     assert (item.version, item.creation_workflow) == (None, None)
     assert not Job.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "subtype", ["MODEL", "DATASET_TEMPLATE", "MODEL_RUN_WORKFLOW_TEMPLATE", "DATASET"]
+)
+def test_every_entity_has_version_one_and_a_creation_workflow(
+    user: User, make_item: MakeItem, subtype: str
+) -> None:
+    item = make_item(user, subtype=subtype)
+    assert item.version == 1
+    assert item.creation_workflow.jobs.get().payload["created_item_subtype"] == subtype
+
+
+def test_a_dataset_is_named_by_its_data_and_has_a_place_for_files(
+    user: User, make_item: MakeItem
+) -> None:
+    item = make_item(user, subtype="DATASET", display_name="Reef map")
+    number = item.handle.partition("/")[2]
+    path = f"datasets/10378-1-{number}/"
+    assert item.display_name == "Reef map"
+    assert item.system == {
+        "s3": {"bucket_name": "provena", "path": path, "s3_uri": f"s3://provena/{path}"},
+        "release_status": "NOT_RELEASED",
+        "release_history": [],
+    }
+    assert item.revisions.get().info == item.info
 
 
 @pytest.mark.parametrize("broken", ["create", "submit"])
@@ -104,7 +130,7 @@ def test_item_and_job_are_written_together_or_not_at_all(
     user: User, monkeypatch: pytest.MonkeyPatch, broken: str
 ) -> None:
     before = counts()
-    module = {"create": services, "submit": lifecycle}[broken]
+    module = {"create": content, "submit": lifecycle}[broken]
     whole = getattr(module, broken)
 
     def break_after(**arguments: object) -> None:
@@ -185,3 +211,93 @@ def test_only_an_own_person_can_be_linked(make_user: MakeUser, make_item: MakeIt
     organisation = make_item(ben, subtype="ORGANISATION", name="n")
     with pytest.raises(Refused, match="not a Person"):
         services.link_person(user=ben, person=organisation)
+
+
+def test_a_newcomer_registers_and_links_themself_at_once(make_user: MakeUser) -> None:
+    newcomer = make_user(linked=False)
+    person = services.register_self(content=PERSON | {"display_name": "Ana"}, user=newcomer)
+    assert services.person_of(newcomer) == person
+    assert (person.owner, person.is_complete) == (newcomer, True)
+
+
+def test_who_is_linked_already_registers_no_second_self(user: User) -> None:
+    before = counts()
+    with pytest.raises(Refused, match=services.person_of(user).handle):
+        services.register_self(content=PERSON | {"display_name": "Ana"}, user=user)
+    assert counts() == before
+
+
+def test_several_users_may_be_one_person(make_user: MakeUser, make_item: MakeItem) -> None:
+    ana, ben = make_user("ana"), make_user("ben", linked=False)
+    person = services.person_of(ana)
+    services.assign_person(user=ben, person=person)
+    assert services.person_of(ben) == person
+
+
+def test_an_administrator_changes_a_link_only_by_force(
+    make_user: MakeUser, make_item: MakeItem
+) -> None:
+    ana, ben = make_user("ana"), make_user("ben")
+    present, other = services.person_of(ana), services.person_of(ben)
+    with pytest.raises(Refused, match=present.handle):
+        services.assign_person(user=ana, person=other)
+    assert services.person_of(ana) == present
+    services.assign_person(user=ana, person=other, force=True)
+    assert services.person_of(ana) == other
+
+
+def test_a_cleared_link_can_be_made_again(user: User) -> None:
+    person = services.person_of(user)
+    assert services.clear_person(user=user)
+    assert not services.clear_person(user=user)
+    services.link_person(user=user, person=person)
+    assert services.person_of(user) == person
+
+
+def test_a_reserved_person_cannot_be_linked(make_user: MakeUser) -> None:
+    newcomer = make_user(linked=False)
+    reserved = services.seed(subtype="PERSON", owner=newcomer)
+    with pytest.raises(Refused, match="Complete it first"):
+        services.link_person(user=newcomer, person=reserved)
+    assert services.person_of(newcomer) is None
+
+
+def test_a_deleted_person_cannot_be_linked_and_is_said_to_be_deleted(
+    make_user: MakeUser, make_item: MakeItem
+) -> None:
+    newcomer, admin = make_user(linked=False), make_user("admin", is_superuser=True, is_staff=True)
+    person = make_item(newcomer, subtype="PERSON")
+    services.delete(handle=person.handle, reason="Entered twice", by=admin)
+    person.refresh_from_db()
+    with pytest.raises(Refused, match="deleted"):
+        services.link_person(user=newcomer, person=person)
+    assert services.person_of(newcomer) is None
+
+
+def test_a_person_that_was_deleted_since_it_was_read_cannot_be_linked(
+    make_user: MakeUser, make_item: MakeItem
+) -> None:
+    newcomer, admin = make_user(linked=False), make_user("admin", is_superuser=True, is_staff=True)
+    person = make_item(newcomer, subtype="PERSON")
+    services.delete(handle=person.handle, reason="Entered twice", by=admin)
+    with pytest.raises(Refused):  # `person` still is as it was read
+        services.link_person(user=newcomer, person=person)
+    assert services.person_of(newcomer) is None
+
+
+def test_linking_tells_nothing_of_an_unreadable_person(
+    make_user: MakeUser, make_item: MakeItem
+) -> None:
+    ana, newcomer = make_user("ana"), make_user("ben", linked=False)
+    hidden = make_item(ana, subtype="PERSON", display_name="Hidden name")
+    services.change_access(handle=hidden.handle, general=[], groups={}, by=ana)
+    with pytest.raises(NotAllowed) as refused:
+        services.link_person(user=newcomer, person=hidden)
+    assert "Hidden" not in str(refused.value)
+
+
+def test_refused_references_write_nothing(user: User) -> None:
+    before = counts()
+    with pytest.raises(Findings, match=r"10378\.1/9"):
+        services.register(subtype="DATASET", content=dataset("10378.1/9"), owner=user)
+    assert counts() == before
