@@ -1,30 +1,239 @@
-"""Items and relations in Django admin: to look at. Items change through `registry.services`, which
-keeps history, jobs and graph true; a hand edit would not."""
+"""The registry in Django admin. Items are there to be looked at and locked: they change through
+`registry.services`, which keeps history, jobs and graph true; a hand edit would not. Access groups
+and person links are edited here."""
 
-from django.contrib import admin
-from django.db.models import QuerySet
-from django.http import HttpRequest
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.db.models import Count, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.template.defaultfilters import pluralize
+from django.template.response import TemplateResponse
+from django.utils.html import format_html
 
 from jobs.admin import ReadOnly
-from registry.models import Activity, Agent, Entity, Item, PersonLink, Relation, Revision
+from registry import access, kinds, services
+from registry.access import Level, Role
+from registry.models import (
+    AccessEvent,
+    Activity,
+    Agent,
+    Entity,
+    Grant,
+    Group,
+    Item,
+    LockEvent,
+    PersonLink,
+    Reference,
+    Relation,
+    Revision,
+    Tombstone,
+)
+from registry.services import Refused, rules
+
+MOST_AT_ONCE = 500  # items of an action: a form may hold no more than 1,000 values
 
 
-class RevisionInline(ReadOnly, admin.TabularInline):
+class OfItem(ReadOnly, admin.TabularInline):
+    """Rows that belong to an item, read with what they show of others: no query for each."""
+
+    extra = 0
+    related: Sequence[str] = ("by",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).select_related(*self.related)
+
+
+class RevisionInline(OfItem):
     model = Revision
     fields = ("number", "reason", "by", "at")
-    extra = 0
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).defer("info")
+
+
+class GrantInline(OfItem):
+    model = Grant
+    verbose_name_plural = "access"
+    fields = ("who", "granted")
+    readonly_fields = fields
+    related = ("group",)
+
+    @admin.display
+    def who(self, grant: Grant) -> str:
+        return str(grant.group or "Everyone")
+
+    @admin.display(description="roles")
+    def granted(self, grant: Grant) -> str:
+        return ", ".join(grant.roles)
+
+
+class AccessEventInline(OfItem):
+    model = AccessEvent
+    verbose_name_plural = "changes of access"
+    fields = ("difference", "by", "at")
+    readonly_fields = ("difference",)
+
+
+class LockEventInline(OfItem):
+    model = LockEvent
+    verbose_name_plural = "lock and unlock"
+    fields = ("action", "reason", "by", "at")
+
+
+class ReferenceInline(OfItem):
+    model = Reference
+    fk_name = "source"
+    verbose_name_plural = "items that it names"
+    fields = ("role", "named")
+    readonly_fields = ("named",)
+    related = ("target",)
+
+    @admin.display(description="item")
+    def named(self, reference: Reference) -> str:
+        item = reference.target
+        return format_html('<a href="{}">{}</a>', item.get_absolute_url(), item)
+
+
+class TombstoneInline(OfItem):
+    model = Tombstone
+    verbose_name = "tombstone"
+    fields = ("reason", "by")
+
+
+class KindFilter(admin.SimpleListFilter):
+    """The kinds of the category that is listed, whether or not there are items of them."""
+
+    title = "kind"
+    parameter_name = "subtype"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        category = _category(model_admin.model)
+        return [
+            (kind.subtype, kind.label) for kind in kinds.all_kinds() if kind.category == category
+        ]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Item]) -> QuerySet[Item]:
+        return queryset.filter(subtype=self.value()) if self.value() else queryset
+
+
+class DeletedFilter(admin.SimpleListFilter):
+    """Tombstones, or what is not deleted."""
+
+    title = "deleted"
+    parameter_name = "deleted"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("yes", "Yes"), ("no", "No")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Item]) -> QuerySet[Item]:
+        if self.value() not in {"yes", "no"}:
+            return queryset
+        return queryset.filter(deleted_at__isnull=self.value() == "no")
 
 
 class ItemAdmin(ReadOnly, admin.ModelAdmin):
-    list_display = ("handle", "display_name", "subtype", "owner", "version", "created_at")
-    list_filter = ("subtype",)
+    list_display = (
+        "handle",
+        "display_name",
+        "kind_label",
+        "owner",
+        "version",
+        "is_complete",
+        "is_locked",
+        "created_at",
+        "deleted_at",
+    )
+    list_filter = (KindFilter, "is_locked", "is_complete", DeletedFilter)
     list_select_related = ("owner",)
     search_fields = ("handle", "display_name", "search_text", "=owner__username")
     show_full_result_count = False
-    inlines = (RevisionInline,)
+    inlines = (
+        TombstoneInline,
+        RevisionInline,
+        GrantInline,
+        AccessEventInline,
+        LockEventInline,
+        ReferenceInline,
+    )
+    actions = ("lock", "unlock")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Item]:
-        return super().get_queryset(request).filter(category=self.model.__name__.upper())
+        return super().get_queryset(request).filter(category=_category(self.model))
+
+    def get_inlines(self, request: HttpRequest, obj: Item | None) -> list[Any]:
+        """The tombstone only where there is one."""
+        is_deleted = obj is not None and obj.deleted_at is not None
+        return [one for one in self.inlines if is_deleted or one is not TombstoneInline]
+
+    @admin.display(description="kind", ordering="subtype")
+    def kind_label(self, item: Item) -> str:
+        return item.kind.label
+
+    def view_on_site(self, obj: Item) -> str | None:
+        """The item's own page, which a deleted one has no more."""
+        return None if obj.deleted_at else obj.get_absolute_url()
+
+    def has_lock_permission(self, request: HttpRequest) -> bool:
+        """Who may change items at all; the service decides about each."""
+        return access.level(request.user) >= Level.WRITE
+
+    @admin.action(description="Lock", permissions=["lock"])
+    def lock(self, request: HttpRequest, items: QuerySet[Item]) -> HttpResponse | None:
+        return self._settle(request, items, "lock")
+
+    @admin.action(description="Unlock", permissions=["lock"])
+    def unlock(self, request: HttpRequest, items: QuerySet[Item]) -> HttpResponse | None:
+        return self._settle(request, items, "unlock")
+
+    def _settle(
+        self, request: HttpRequest, items: QuerySet[Item], action: str
+    ) -> HttpResponse | None:
+        """Ask for the reason, then lock or unlock each item and tell what was refused."""
+        chosen = list(items.order_by("pk")[: MOST_AT_ONCE + 1])
+        if len(chosen) > MOST_AT_ONCE:
+            text = f"Choose at most {MOST_AT_ONCE} items at once. Nothing was {action}ed."
+            self.message_user(request, text, messages.ERROR)
+            return None
+        refusal, reason = "", request.POST.get("reason")
+        if reason is not None:
+            try:
+                reason = rules.need_reason(reason)
+            except Refused as refused:
+                refusal = str(refused)
+            else:
+                self._set_locks(request, chosen, action, reason)
+                return None
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"{action.title()} {len(chosen)} item{pluralize(len(chosen))}",
+            "opts": self.opts,
+            "media": self.media,
+            "items": chosen,
+            "action": action,
+            "reason": reason or "",
+            "refusal": refusal,
+            "checkbox": ACTION_CHECKBOX_NAME,
+            "back": request.get_full_path(),
+        }
+        return TemplateResponse(request, "admin/registry/lock_items.html", context)
+
+    def _set_locks(self, request: HttpRequest, items: list[Item], action: str, reason: str) -> None:
+        do: Callable[..., None] = services.lock if action == "lock" else services.unlock
+        done = 0
+        for item in items:
+            try:
+                do(handle=item.handle, reason=reason, by=request.user)
+                done += 1
+            except Refused as refused:
+                self.message_user(request, f"{item}: {refused}", messages.ERROR)
+        if done:
+            self.message_user(request, f"{done} item{pluralize(done)} {action}ed.")
 
 
 for proxy in (Entity, Agent, Activity):
@@ -40,13 +249,111 @@ class RelationAdmin(ReadOnly, admin.ModelAdmin):
     show_full_result_count = False
 
 
+class GroupForm(forms.ModelForm):
+    """An access group, with its roles as boxes to tick."""
+
+    default_data_roles = forms.MultipleChoiceField(
+        label="Default access to new datasets",
+        help_text="What the form of a new dataset proposes for this group.",
+        choices=[(role.value, f"{role}: {access.MEANINGS[role]}") for role in Role],
+        widget=forms.CheckboxSelectMultiple,
+        required=False,
+    )
+
+    class Meta:
+        model = Group
+        fields = ("slug", "display_name", "description", "default_data_roles", "members")
+
+
+@admin.register(Group)
+class GroupAdmin(admin.ModelAdmin):
+    form = GroupForm
+    list_display = ("display_name", "slug", "members_now", "description")
+    search_fields = ("slug", "display_name", "description")
+    autocomplete_fields = ("members",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Group]:
+        return super().get_queryset(request).annotate(size=Count("members"))
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Group | None = None) -> list[str]:
+        """Grants and exports name groups by their id, so it stays what it was."""
+        return ["slug"] if obj else []
+
+    @admin.display(description="members", ordering="size")
+    def members_now(self, group: Any) -> int:
+        return int(group.size)
+
+
+class PersonLinkForm(forms.ModelForm):
+    """Takes the Person by persistent id, and refuses what `services.assign_person` refuses."""
+
+    person = forms.CharField(
+        help_text="The persistent id of the user's Person, such as 10378.1/1000001. Ask the user "
+        "for consent first: provenance will name that Person."
+    )
+
+    class Meta:
+        model = PersonLink
+        fields = ("user", "person")
+        error_messages = {
+            "user": {
+                "unique": "This user is linked to a Person already. Open that link in the list to "
+                "change or delete it."
+            }
+        }
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        if self.instance.pk:
+            self.initial["person"] = self.instance.person.handle
+
+    def clean_person(self) -> Item:
+        try:
+            return rules.known(self.cleaned_data["person"])
+        except Refused as refused:
+            raise ValidationError(str(refused)) from None
+
+    def clean(self) -> dict[str, Any]:
+        """Assign it and take it back: so the rule and its words are those of the service."""
+        given: dict[str, Any] = super().clean() or self.cleaned_data
+        is_change = self.instance.pk is not None
+        user = self.instance.user if is_change else given.get("user")
+        if user and "person" in given:
+            try:
+                with transaction.atomic():
+                    services.assign_person(user=user, person=given["person"], force=is_change)
+                    transaction.set_rollback(True)
+            except Refused as refused:
+                self.add_error("person", str(refused))
+        return given
+
+
 @admin.register(PersonLink)
 class PersonLinkAdmin(admin.ModelAdmin):
     """A user links themself once; administrators assign, change and clear links here."""
 
-    fields = ("user", "person")
+    form = PersonLinkForm
     autocomplete_fields = ("user",)
-    raw_id_fields = ("person",)
     list_display = ("user", "person", "at")
     list_select_related = ("user", "person")
     search_fields = ("user__username", "=person__handle")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: PersonLink | None = None) -> list[str]:
+        """Another user's link is another link."""
+        return ["user"] if obj else []
+
+    def save_model(self, request: HttpRequest, obj: PersonLink, form: Any, change: bool) -> None:
+        services.assign_person(user=obj.user, person=obj.person, force=change)
+        obj.pk = PersonLink.objects.values_list("pk", flat=True).get(user=obj.user)
+
+    def delete_model(self, request: HttpRequest, obj: PersonLink) -> None:
+        services.clear_person(user=obj.user)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[PersonLink]) -> None:
+        for link in queryset.select_related("user"):
+            services.clear_person(user=link.user)
+
+
+def _category(model: type[Item]) -> str:
+    """The category of items that a proxy model stands for."""
+    return model.__name__.upper()

@@ -1,4 +1,4 @@
-"""Django admin shows everything and changes nothing by hand."""
+"""Django admin shows everything, and changes neither jobs nor items by hand."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,7 +11,7 @@ from django.test import Client
 from django.urls import reverse
 
 from jobs.models import Batch, Job, JobEvent, Workflow
-from registry.models import Activity, Agent, Entity, Item, PersonLink, Relation
+from registry.models import Activity, Agent, Entity, Group, Item, PersonLink, Relation
 from tests.conftest import drain
 
 pytestmark = pytest.mark.django_db
@@ -32,7 +32,7 @@ def rows(user: User, make_item: Callable[..., Item]) -> None:
 
 
 @pytest.mark.parametrize("query", QUERIES)
-@pytest.mark.parametrize("model", [*READ_ONLY, PersonLink], ids=lambda model: model.__name__)
+@pytest.mark.parametrize("model", [*READ_ONLY, Group, PersonLink], ids=lambda model: model.__name__)
 def test_lists_can_be_searched(
     admin_client: Client, rows: None, model: type[Model], query: str
 ) -> None:

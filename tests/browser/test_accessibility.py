@@ -9,9 +9,10 @@ from django.utils import timezone
 from playwright.sync_api import Page
 
 from jobs.models import Batch, Job, Status
-from registry.models import Item
+from registry import services
+from registry.models import Group, Item
 from tests.browser.conftest import sign_in
-from tests.conftest import drain
+from tests.conftest import MODEL, drain
 from tests.jobs.test_pages import make_job
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -44,15 +45,50 @@ def test_axe_finds_nothing_on_any_page(
     for index, status in enumerate([Status.SUCCEEDED, Status.PENDING]):
         make_job(user, batch=batch, batch_index=index, status=status, queue="none")
     newcomer = make_user("new", linked=False)
+    hidden = make_item(user, display_name="Hidden")
+    services.change_access(handle=hidden.handle, general=[], groups={}, by=user)
+    person = services.person_of(user)
     page = open_page(None, viewport={"width": width, "height": 900}, color_scheme=scheme)
     problems = check(page, ["/account/login/"])
 
+    superseded = make_item(user, display_name="An old version")
+    services.create_version(handle=superseded.handle, reason="New " * 60, by=user)
+    services.update(
+        handle=superseded.handle,
+        subtype="MODEL",
+        content=MODEL | {"description": "Changed " + "x" * 120},
+        reason="Long",
+        by=user,
+    )
+    services.lock(handle=superseded.handle, reason="Published", by=user)
+    group = Group.objects.create(slug="reef", display_name="Reef team", description="x" * 90)
+    group.members.add(user)
+    services.change_access(
+        handle=superseded.handle,
+        general=["metadata-read"],
+        groups={"reef": ["metadata-write"]},
+        by=user,
+    )
+    dataset = make_item(user, subtype="DATASET")
     sign_in(page, user)
+    life = ["", "history/", "history/1/", "versions/", "activity/", "settings/", "lineage/"]
+    problems += check(page, [f"/item/{superseded.handle}/{part}" for part in life])
     problems += check(
         page,
         [
             "/",
             "/items/",
+            "/items/?sort=name&owner=me",
+            "/items/?q=model",
+            "/items/?q=qqzzqq",
+            "/groups/",
+            "/help/kinds/",
+            "/items/new/dataset/",
+            "/items/new/model_run_workflow_template/",
+            f"/items/new/dataset/?from={dataset.handle}",
+            dataset.get_absolute_url(),
+            f"/item/{dataset.handle}/edit/",
+            f"/item/{dataset.handle}/versions/new/",
             "/items/?kind=VERSION",
             "/items/new/",
             "/items/new/model/",
@@ -71,15 +107,25 @@ def test_axe_finds_nothing_on_any_page(
             "/nothing/",
         ],
     )
-    page.goto("/items/new/model/")
-    page.get_by_role("button", name="Register").click()
+    page.goto("/items/new/dataset/")
+    page.get_by_role("button", name="Add a row to Keywords").click()
+    page.get_by_role("button", name="Remove row 1").wait_for()
+    page.get_by_role("button", name="Register", exact=True).click()
     problems += look(page, "a refused form")
+    page.goto("/items/new/model_run_workflow_template/")
+    page.get_by_role("combobox", name="Model").press_sequentially("mod")
+    page.get_by_role("option").first.wait_for()
+    problems += look(page, "a picker with its options")
+    page.context.clear_cookies()
+    sign_in(page, make_user("ben"))
+    problems += check(page, [f"/item/{hidden.handle}/", f"/item/{person.handle}/lineage/"])
     page.context.clear_cookies()
     sign_in(page, newcomer)
     problems += check(page, ["/", "/items/new/model/?x", "/jobs/", "/account/"])
     page.context.clear_cookies()
     sign_in(page, admin_user)
     problems += check(page, ["/jobs/workers/", failed.get_absolute_url(), "/jobs/"])
+    problems += check(page, [f"/item/{dataset.handle}/delete/", f"/item/{person.handle}/delete/"])
     assert not problems, "\n".join(problems)
 
 

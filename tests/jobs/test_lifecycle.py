@@ -138,7 +138,7 @@ def test_a_job_of_another_queue_or_of_later_is_not_claimed(user: User) -> None:
 
 
 def test_a_message_of_an_earlier_attempt_is_dropped(user: User) -> None:
-    """Delivered late, when the job has been started, has failed and is taken off the queue again."""
+    """Delivered late, when the job has failed and is taken off the queue again."""
     with kind(nothing):
         job_id, attempt = claimed(submit(user))
         lifecycle.fail(lifecycle.start(job_id, attempt, 60), RuntimeError("once"))
