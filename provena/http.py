@@ -5,8 +5,10 @@ from collections.abc import Callable
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import resolve_url
+from django.template.loader import render_to_string
 from django.utils.cache import patch_vary_headers
 from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
@@ -36,6 +38,21 @@ class HtmxRequest(HttpRequest):
 def wants_fragment(request: HtmxRequest) -> bool:
     """True when htmx asks for a part of the page; a boosted or restored page wants all of it."""
     return bool(request.htmx) and not (request.htmx.boosted or request.htmx.history_restore_request)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """The page for a request that cannot be read: one that is too large is told the limits.
+
+    It is rendered without the request, of which nothing can be trusted.
+    """
+    is_too_large = isinstance(exception, (RequestDataTooBig, TooManyFieldsSent))
+    context = {
+        "is_too_large": is_too_large,
+        "fields": settings.DATA_UPLOAD_MAX_NUMBER_FIELDS,
+        "megabytes": settings.DATA_UPLOAD_MAX_MEMORY_SIZE // 1024**2,
+    }
+    text = render_to_string("400.html", context)
+    return HttpResponse(text, status=413 if is_too_large else 400)
 
 
 class ContentSecurityPolicyMiddleware:

@@ -130,6 +130,10 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 
+# A form may have some hundreds of rows of several fields. What is larger is told so (provena.http).
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000
+DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024  # bytes
+
 LANGUAGE_CODE = "en-au"
 TIME_ZONE = os.environ.get("TIME_ZONE", "UTC")
 USE_TZ = True

@@ -8,6 +8,8 @@ from django.views.generic import TemplateView
 
 from jobs.views import healthz
 
+handler400 = "provena.http.bad_request"
+
 urlpatterns = [
     path("", include("registry.urls")),
     path("jobs/", include("jobs.urls")),

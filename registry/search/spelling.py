@@ -57,10 +57,10 @@ def alike(word: str) -> dict[int, list[str]]:
     head, middle, tail = map(places, thirds)
     found = rows(ALIKE.format(head=head, middle=middle, tail=tail), [*itertools.chain(*thirds)])
     near: dict[int, list[str]] = {}
-    pairs = _pairs(word)
+    letters, pairs = set(word), _pairs(word)
     for (other,) in found:
-        # A fault spoils at most three pairs of letters. That is quick, and rules most words out.
-        if len(pairs - _pairs(other)) <= 3 * most:
+        # Quick, and rules most words out: a fault spoils one letter, and at most three pairs.
+        if len(letters.difference(other)) <= most and len(pairs - _pairs(other)) <= 3 * most:
             near.setdefault(faults(word, other, most), []).append(other)
     return {
         count: sorted(near[count], key=lambda other: (-len(pairs & _pairs(other)), other))

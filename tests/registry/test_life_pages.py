@@ -445,6 +445,16 @@ def test_activity_tells_all_that_happened(signed_in: Client, user: User, item: I
     assert "everyone may now: metadata-write" in page
 
 
+def test_what_is_too_large_is_told_so_and_stores_nothing(signed_in: Client, user: User) -> None:
+    rows = {f"deferred_resources.{n}.key": "k" for n in range(10_001)}
+    answer = signed_in.post("/items/new/dataset_template/", {"display_name": "x"} | rows)
+    assert answer.status_code == 413
+    assert "at most 10000 fields" in answer.content.decode()
+    answer = signed_in.post("/items/new/model/", MODEL | {"description": "x" * 6_000_000})
+    assert answer.status_code == 413
+    assert not Item.objects.exclude(subtype="PERSON").exists()
+
+
 def test_the_kinds_are_explained_on_one_page(signed_in: Client) -> None:
     page = text(signed_in, "/help/kinds/")
     for told in ("Workflow template", "Made by jobs only", "Data custodian", 'id="DATASET"'):
