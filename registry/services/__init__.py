@@ -1,15 +1,13 @@
 """What can be done to items: the only writers of the registry. Pages, admin, commands and API call
 these functions, each of which is one transaction.
 
-`content` registers and changes items, `custody` says who may touch them, `people` which Person a
-user is, and `rules` holds what they all check.
+`content` registers and changes items, `removal` deletes them, `custody` says who may touch them,
+`people` which Person a user is, and `rules` holds what they all check.
 """
 
 from registry.services.content import (
     create,
     create_version,
-    delete,
-    dependents,
     mint,
     register,
     register_self,
@@ -24,6 +22,7 @@ from registry.services.people import (
     clear_person,
     link_person,
 )
+from registry.services.removal import delete, dependents
 from registry.services.rules import (
     ChangedMeanwhile,
     Locked,
