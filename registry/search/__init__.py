@@ -110,7 +110,8 @@ def _place(cursor: str | None) -> Place:
 
 
 def _hits(items: ItemQuerySet, terms: list[Term], places: list[Place]) -> list[Hit]:
-    found = {item.pk: item for item in items.filter(pk__in=[key for _, key in places])}
+    whole = items.defer(None)  # what matched may be in any field
+    found = {item.pk: item for item in whole.filter(pk__in=[key for _, key in places])}
     return [
         Hit(found[key], *matched(found[key], terms, by_id=score == EXACT))
         for score, key in places

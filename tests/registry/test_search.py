@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from registry import search, services
 from registry.models import Item, ItemQuerySet
-from registry.search import Results, ranking, reader, spelling, words
+from registry.search import Results, ranking, reader, spelling, store, words
 
 pytestmark = pytest.mark.django_db
 
@@ -79,6 +79,8 @@ def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(ranking, name, value)
     monkeypatch.setattr(reader, "FEW", 4)
     monkeypatch.setattr(reader, "MOST_AT_ONCE", 4)
+    monkeypatch.setattr(store, "LATEST", 4)
+    monkeypatch.setattr(store, "FEW_HITS", 4)
 
 
 def find(text: str, **more: Any) -> Results:
@@ -442,7 +444,8 @@ def test_a_page_has_1_to_50_hits(user: User, limit: int, count: int) -> None:
 
 
 def test_it_takes_as_many_queries_for_50_hits_as_for_one(study: Study) -> None:
-    """The hits of the word, which of them may be read, their words, and the items."""
+    """The hits of the word (on PostgreSQL looked for in two places), which of them may be read,
+    their words, and the items."""
     counts = []
     for _ in range(2):
         study("Kelp")
@@ -453,7 +456,7 @@ def test_it_takes_as_many_queries_for_50_hits_as_for_one(study: Study) -> None:
         counts.append(len(queries))
         for _ in range(20):
             study("Kelp")
-    assert counts == [4, 4]
+    assert counts == ([5, 5] if connection.vendor == "postgresql" else [4, 4])
 
 
 # Odd input.
