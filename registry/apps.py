@@ -1,6 +1,7 @@
 """The registry: items and their provenance. It declares its job kinds to the jobs engine."""
 
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 
 
 class RegistryConfig(AppConfig):
@@ -8,6 +9,7 @@ class RegistryConfig(AppConfig):
 
     def ready(self) -> None:
         from jobs import definitions
-        from registry import checks, presentation, workflows  # noqa: F401 - they register
+        from registry import checks, presentation, search, workflows  # noqa: F401 - they register
 
         definitions.describe_subjects(presentation.subjects)
+        post_migrate.connect(search.rebuild_if_empty, sender=self)

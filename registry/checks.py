@@ -7,6 +7,7 @@ from typing import Any
 from django.apps import AppConfig
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.db import connection
 
 PREFIX = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,60}")
 TEST_PREFIX = "10378.1"
@@ -38,5 +39,25 @@ def prefix_is_your_own(
             f"HANDLE_PREFIX is {TEST_PREFIX}, the test prefix: ids will not be unique elsewhere.",
             hint="Set HANDLE_PREFIX to the prefix of your organisation before you register items.",
             id="registry.W002",
+        )
+    ]
+
+
+@register(Tags.database)
+def sqlite_can_search(
+    app_configs: Sequence[AppConfig] | None, databases: Sequence[str] | None = None, **kwargs: Any
+) -> list[CheckMessage]:
+    """SQLite was built with the full-text search that Explore uses."""
+    if not databases or connection.vendor != "sqlite":
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT sqlite_compileoption_used('ENABLE_FTS5')")
+        if cursor.fetchone()[0]:
+            return []
+    return [
+        Error(
+            "This SQLite was built without FTS5, which the search over items needs.",
+            hint="Use a Python whose sqlite3 has it, such as Debian's, or PostgreSQL.",
+            id="registry.E003",
         )
     ]

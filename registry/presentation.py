@@ -45,7 +45,7 @@ def texts(item: Item) -> list[tuple[str, str]]:
     return [
         (part.title, text)
         for part, _, value in shape.leaves(item.kind.shape(), item.info)
-        if part.form != "boolean"
+        if part.form not in {"boolean", "hidden"}
         for text in (
             [f"{key}: {note}" for key, note in value.items()]
             if part.form == "pairs"

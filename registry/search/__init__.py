@@ -8,8 +8,9 @@ hits in order, and `matches` says where they match. Only `store` depends on the 
 
 import re
 from dataclasses import dataclass
+from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from registry.models import Item, ItemQuerySet
 from registry.search import spelling, store, words
@@ -68,6 +69,15 @@ def rebuild() -> int:
     store.forget_others()
     store.analyze()
     return count
+
+
+def rebuild_if_empty(**signal: Any) -> None:
+    """After `migrate`: index the items of a database that has none indexed yet."""
+    tables = set(connection.introspection.table_names())
+    if not {Item._meta.db_table, store.TABLE} <= tables or not store.is_empty():
+        return
+    if Item.objects.live().complete().exists():
+        rebuild()
 
 
 def search(items: ItemQuerySet, text: str, *, limit: int = 10, after: str | None = None) -> Results:

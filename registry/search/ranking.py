@@ -18,6 +18,7 @@ FIRST: Place = (LARGEST_KEY, LARGEST_KEY)
 EXACT = 10**9  # score of an item whose id was asked for, far above that of any words
 
 MOST_WORDS = 10  # of a query; the rest is ignored
+MOST_PARTS = 4  # of what a slash parts
 SHARE, LEAST_SHARE = 200, 60  # hits to be ranked that all words bring, and each one
 MOST_RANKED = 400  # above which no more are looked for
 MOST_COMBINED = 4  # common words that are looked for together, the rarest
@@ -135,7 +136,7 @@ def _meant(reader: Reader, word: str) -> list[str]:
     """What is meant by a word that this reader does not find: the words that a slash parts, or the
     nearest known one; of several the most frequent."""
     if "/" in word:
-        return [] if words.is_id(word) else words.split(word)[:MOST_WORDS]
+        return [] if words.is_id(word) else words.split(word)[:MOST_PARTS]
     if not spelling.can_be_mended(word):
         return []
     for near in spelling.alike(word).values():

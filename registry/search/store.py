@@ -12,6 +12,7 @@ from django.db import connection
 from django.db.models.expressions import RawSQL
 
 Query = Sequence[Collection[str]]  # of each of these needles, an item must have one
+TABLE = "registry_search"
 LARGEST_KEY = 2**63 - 1
 LATEST, FEW_HITS = 1_000, 2_000  # rows that PostgreSQL looks at first, and sorts
 COMPLETE = "SELECT id FROM registry_item WHERE deleted_at IS NULL AND is_complete"
@@ -98,6 +99,11 @@ def forget(key: int) -> None:
     """Remove the row of an item, in the caller's transaction."""
     with connection.cursor() as cursor:
         cursor.execute(_database().forget, [key])
+
+
+def is_empty() -> bool:
+    """Whether no item is indexed."""
+    return not rows(f"SELECT 1 FROM {TABLE} LIMIT 1", [])  # noqa: S608 - our own table's name
 
 
 def forget_others() -> None:

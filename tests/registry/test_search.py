@@ -78,6 +78,7 @@ def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {"SHARE": 4, "LEAST_SHARE": 2, "MOST_RANKED": 8}.items():
         monkeypatch.setattr(ranking, name, value)
     monkeypatch.setattr(reader, "FEW", 4)
+    monkeypatch.setattr(reader, "RARELY", 1)
     monkeypatch.setattr(reader, "MOST_AT_ONCE", 4)
     monkeypatch.setattr(store, "LATEST", 4)
     monkeypatch.setattr(store, "FEW_HITS", 4)
@@ -322,6 +323,11 @@ def test_two_faults_leave_a_third_by_which_the_word_is_found(
         assert spelling.faults(typed, word, 2) <= 2
 
 
+@given(letters, letters)
+def test_counting_stops_where_there_are_too_many(one: str, other: str) -> None:
+    assert spelling.faults(one, other, 2) == min(spelling.faults(one, other, 99), 3)
+
+
 @pytest.mark.parametrize(
     ("one", "other", "count"),
     [("reef", "reef", 0), ("refe", "reef", 1), ("", "ab", 2), ("abc", "cab", 2), ("ca", "abc", 3)],
@@ -364,6 +370,7 @@ def test_few_items_are_searched_as_well_as_many(
 ) -> None:
     monkeypatch.setattr(ranking, "LEAST_SHARE", 2)
     monkeypatch.setattr(ranking, "SHARE", 2)
+    monkeypatch.setattr(reader, "RARELY", 1)
     made = [study(f"Kelp {number % 3}", "kelp of the reef") for number in range(12)]
     some = Item.objects.filter(pk__in=[item.pk for item in made[:6]])
     for text in ("kelp", "kelp reef", "ke", "klep", "elp 2"):
@@ -587,3 +594,15 @@ def test_a_huge_item_is_found_by_its_beginning(study: Study) -> None:
         user_metadata={f"n{i}": f"{words.replace('x', f'y{i}')}" for i in range(20)},
     )
     assert names("first") == ["Kelp"]
+
+
+def test_migrating_indexes_the_items_of_a_database_without_an_index(
+    user: User, make_item: Callable[..., Item]
+) -> None:
+    item = make_item(user, display_name="Found again")
+    search.remove(item)
+    for other in Item.objects.all():
+        search.remove(other)
+    assert not search.search(Item.objects.all(), "again").hits
+    search.rebuild_if_empty()
+    assert [hit.item for hit in search.search(Item.objects.all(), "again").hits] == [item]
