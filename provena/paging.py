@@ -99,8 +99,11 @@ def _cursor(text: str | None, field: Any) -> tuple[Any, int] | None:
         padded = text + "=" * (-len(text) % 4)
         told, number = json.loads(base64.urlsafe_b64decode(padded))
         value = field.to_python(told)
-        if "\0" in str(told) or not 0 <= number <= LARGEST_KEY:
+        str(told).encode()  # no database takes a lone surrogate
+        if value is None or "\0" in str(told) or not 0 <= number <= LARGEST_KEY:
             return None
+        if isinstance(value, datetime) and not 1000 < value.year < 9000:
+            return None  # a change of its zone must not lead out of what a datetime can say
         return value, int(number)
-    except (ValueError, TypeError, RecursionError, ValidationError):
+    except (ValueError, TypeError, OverflowError, RecursionError, ValidationError):
         return None

@@ -119,7 +119,8 @@ class KindFilter(admin.SimpleListFilter):
         ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Item]) -> QuerySet[Item]:
-        return queryset.filter(subtype=self.value()) if self.value() else queryset
+        known = {subtype for subtype, _ in self.lookup_choices}
+        return queryset.filter(subtype=self.value()) if self.value() in known else queryset
 
 
 class DeletedFilter(admin.SimpleListFilter):

@@ -1,8 +1,9 @@
 """What changed between two contents of an item, as a person reads it."""
 
 import difflib
+import itertools
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,8 +11,8 @@ from registry.kinds import Kind, shape
 from registry.presentation import labels, words_of
 
 Segment = tuple[str, bool]  # a piece of text, and whether it differs
-LONGEST = 4_000  # characters compared word by word; beyond that texts are shown whole
-MOST_LINES = 400
+MOST_WORDS = 300  # of a text that is compared word by word; a longer one is shown whole
+MOST_CHANGES = 400
 
 
 @dataclass(frozen=True)
@@ -24,29 +25,34 @@ class Change:
 
 
 def changes(kind: type[Kind], before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Change]:
-    """Every value that differs, in the order of the fields; at most MOST_LINES.
+    """Every value that differs, in the order of the fields; at most MOST_CHANGES.
 
     Rows of lists are matched by what they hold, so a row added at the top is one change and not a
     change of every row below it.
     """
     old, new = _flat(kind, before), _flat(kind, after)
-    found = []
-    for label in dict.fromkeys([*old, *new]):
-        left, right = old.get(label, []), new.get(label, [])
-        if left == right:
-            continue
-        if len(left) <= 1 and len(right) <= 1:
-            found.append(Change(label, *_segments("".join(left), "".join(right))))
-            continue
-        matcher = difflib.SequenceMatcher(a=left, b=right, autojunk=False)
-        for tag, a, b, c, d in matcher.get_opcodes():
-            if tag == "equal":
-                continue
-            for index in range(max(b - a, d - c)):
-                removed = left[a + index] if a + index < b else ""
-                added = right[c + index] if c + index < d else ""
-                found.append(Change(label, *_segments(removed, added)))
-    return found[:MOST_LINES]
+    pairs = (
+        (label, *pair)
+        for label in dict.fromkeys([*old, *new])
+        for pair in _pairs(old.get(label, []), new.get(label, []))
+    )
+    # Compared as far as they are shown, because comparing is what costs.
+    return [
+        Change(label, *_segments(removed, added))
+        for label, removed, added in itertools.islice(pairs, MOST_CHANGES)
+    ]
+
+
+def _pairs(left: list[str], right: list[str]) -> Iterator[tuple[str, str]]:
+    """What was removed and what stands in its place, row by row."""
+    if left == right:
+        return
+    if len(left) <= 1 and len(right) <= 1:
+        yield "".join(left), "".join(right)
+        return
+    for tag, a, b, c, d in difflib.SequenceMatcher(a=left, b=right).get_opcodes():
+        if tag != "equal":
+            yield from itertools.zip_longest(left[a:b], right[c:d], fillvalue="")
 
 
 def _flat(kind: type[Kind], info: Mapping[str, Any]) -> dict[str, list[str]]:
@@ -100,11 +106,11 @@ def _text(part: shape.Shape, value: Any) -> str:
 
 def _segments(before: str, after: str) -> tuple[list[Segment], list[Segment]]:
     """Two texts cut into what they share and what they do not, by words."""
-    if not before or not after or len(before) + len(after) > LONGEST:
+    left, right = re.findall(r"\S+\s*|\s+", before), re.findall(r"\S+\s*|\s+", after)
+    if not left or not right or max(len(left), len(right)) > MOST_WORDS:
         return _whole(before), _whole(after)
-    left, right = re.findall(r"\s+|[^\s]+", before), re.findall(r"\s+|[^\s]+", after)
-    matcher = difflib.SequenceMatcher(a=left, b=right, autojunk=False)
-    if matcher.ratio() < 0.3:  # nothing in common that would help a reader
+    matcher = difflib.SequenceMatcher(a=left, b=right)
+    if matcher.quick_ratio() < 0.3 or matcher.ratio() < 0.3:  # nothing that would help a reader
         return _whole(before), _whole(after)
     old: list[Segment] = []
     new: list[Segment] = []

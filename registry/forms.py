@@ -8,6 +8,7 @@ Names of inputs are paths with dots, such as `input_templates.0.template_id`. Ea
 sends its number under the list's own name, so that rows can be removed in any order.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -39,6 +40,7 @@ WIDGETS: dict[str, type[forms.Widget]] = {
     "choice": forms.Select,
 }
 SPARE_NOTES = 1
+TOKEN = re.compile("[0-9]{1,6}")  # of a row
 MOST_POSTED_ROWS = 2_000  # of one list; content itself may hold fewer, and says so
 
 
@@ -263,7 +265,7 @@ def _posted(shape: Shape, name: str, data: QueryDict) -> Field:
     if shape.form == "group":
         found.parts = [_posted(part, f"{name}.{part.name}", data) for part in shape.parts]
     elif shape.form == "list" and shape.each:
-        tokens = [token for token in dict.fromkeys(data.getlist(name)) if token.isdecimal()]
+        tokens = [token for token in dict.fromkeys(data.getlist(name)) if TOKEN.fullmatch(token)]
         found.rows = [
             _posted(shape.each, f"{name}.{token}", data) for token in tokens[:MOST_POSTED_ROWS]
         ]

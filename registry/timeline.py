@@ -7,9 +7,11 @@ from django.contrib.auth.models import User
 from django.urls import reverse
 
 from jobs.models import Job, sees_all_jobs
+from registry import access
+from registry.access import Role
 from registry.models import Item
 
-MOST = 200  # of each sort
+MOST = 200
 
 
 @dataclass(frozen=True)
@@ -25,10 +27,12 @@ class Moment:
 
 
 def of(item: Item, user: User) -> list[Moment]:
-    """Newest first, at most MOST of each sort; jobs lead on only for who may open them."""
-    moments = [*_revisions(item), *_locks(item), *_access(item), *_versions(item, user)]
-    moments += _jobs(item, user)
-    return sorted(moments, key=lambda moment: moment.at, reverse=True)
+    """Newest first, at most MOST. Jobs lead on only for who may open them, and access is told to
+    who administers the item."""
+    moments = [*_revisions(item), *_locks(item), *_versions(item, user), *_jobs(item, user)]
+    if Role.ADMIN in access.roles(user, item):
+        moments += _access(item)
+    return sorted(moments, key=lambda moment: moment.at, reverse=True)[:MOST]
 
 
 def _revisions(item: Item) -> list[Moment]:

@@ -96,11 +96,6 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
 });
 
-// A role that another one includes is shown as ticked and is not sent.
-document.addEventListener("submit", (event) => {
-  for (const box of event.target.querySelectorAll("[data-implied]")) box.disabled = true;
-}, { capture: true });
-
 // A second click on Register must not register twice.
 document.addEventListener("submit", (event) => {
   const form = event.target;

@@ -108,7 +108,7 @@ def search(items: ItemQuerySet, text: str, *, limit: int = 10, after: str | None
 def _index_after(items: ItemQuerySet, last: int) -> list[Item]:
     """Index the next items, which nobody can change meanwhile."""
     with transaction.atomic():
-        chunk = list(items.filter(pk__gt=last).select_for_update()[:CHUNK])
+        chunk = list(items.filter(pk__gt=last).select_for_update(no_key=True)[:CHUNK])
         for item in chunk:
             index(item)
     return chunk

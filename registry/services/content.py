@@ -1,6 +1,6 @@
 """Registering items and changing their content: each change is one more revision."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -13,6 +13,7 @@ from registry.access import Level, Role
 from registry.kinds import Findings, Kind
 from registry.models import Grant, Item, Mint, Revision
 from registry.services import people, rules
+from registry.services.custody import give_default_roles
 from registry.services.rules import ChangedMeanwhile, Refused
 
 FIRST_REASON = "First registration"
@@ -23,9 +24,13 @@ def mint() -> str:
     return Mint.objects.create().handle
 
 
-def register(*, subtype: str, content: Mapping[str, Any], owner: User) -> Item:
+def register(
+    *, subtype: str, content: Mapping[str, Any], owner: User, groups: Collection[str] = ()
+) -> Item:
     """Register an item: revision 1, version 1 where the kind has versions, and the workflow that
     records its creation. Item and first job are written together or not at all.
+
+    The `groups` of these ids get their default access to a new dataset.
 
     Raises Refused (PersonNeeded, NotAllowed), or Findings with every fault of the content.
     """
@@ -36,6 +41,8 @@ def register(*, subtype: str, content: Mapping[str, Any], owner: User) -> Item:
         references.check(kind, parsed.stored(), owner)
         handle = mint()
         item = create(handle=handle, content=parsed, owner=owner)
+        if kind.has_files:
+            give_default_roles(item, groups)
         if kind.versioned and person:
             _start_creation(item, person, owner)
     return item

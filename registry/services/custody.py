@@ -1,6 +1,6 @@
 """Who may touch an item: locks and access (domain reference, 2.5 and 2.6)."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -35,10 +35,13 @@ def settings_of(item: Item) -> dict[str, Any]:
     }
 
 
-def change_access(*, handle: str, general: list[str], groups: Roles, by: User) -> None:
+def change_access(
+    *, handle: str, general: list[str], groups: Roles, by: User, seen: int | None = None
+) -> None:
     """Replace the roles that everyone and that groups have on an item. The activities that recorded
     how it came to be follow, because their names tell its name.
 
+    `seen` is the number of changes of access that the user saw: if there are more, it is refused.
     Raises Refused, naming all roles and groups that do not exist.
     """
     rules.need_level(by, Level.WRITE)
@@ -46,6 +49,12 @@ def change_access(*, handle: str, general: list[str], groups: Roles, by: User) -
         item = rules.known(handle, for_update=True)
         rules.need_role(by, item, Role.ADMIN)
         known = _known_groups(item, general, groups)
+        if seen is not None and item.access_events.count() > seen:
+            last = item.access_events.select_related("by")[0]
+            raise Refused(
+                f"{last.by.get_username()} changed the access meanwhile: {last.difference}. Take "
+                "over what should stay, and save again."
+            )
         wanted = {None: general} | {known[slug]: roles for slug, roles in groups.items()}
         before = settings_of(item)
         set_grants(item, wanted)
@@ -65,6 +74,14 @@ def set_grants(item: Item, wanted: Mapping[Group | None, list[str]]) -> None:
     possible = access.roles_of(item.kind)
     for group, given in wanted.items():
         if roles := [role for role in possible if role in given]:
+            Grant.objects.create(item=item, group=group, roles=roles)
+
+
+def give_default_roles(item: Item, groups: Collection[str]) -> None:
+    """Give these groups their default access to a new item, in the caller's transaction."""
+    for group in Group.objects.filter(slug__in=groups):
+        possible = access.roles_of(item.kind)
+        if roles := [role for role in possible if role in group.default_data_roles]:
             Grant.objects.create(item=item, group=group, roles=roles)
 
 

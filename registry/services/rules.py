@@ -7,15 +7,19 @@ and API refuse the same thing with the same words.
 from typing import TYPE_CHECKING
 
 from django.contrib.auth.models import User
+from pydantic import TypeAdapter, ValidationError
 
 from registry import access, kinds
 from registry.access import Level, Role
 from registry.kinds import Kind
-from registry.kinds.values import LONG
+from registry.kinds.values import LONG, Text
 from registry.models import Item, PersonLink
 
 if TYPE_CHECKING:
     from registry.models import Revision
+
+
+_TEXT: TypeAdapter[str] = TypeAdapter(Text)
 
 
 class Refused(Exception):
@@ -150,14 +154,18 @@ def need_complete(item: Item) -> None:
 
 
 def need_reason(reason: str) -> str:
-    """The reason, trimmed. Raises Refused for a blank or endless one."""
-    clean = reason.replace("\r\n", "\n").replace("\0", "").encode(errors="replace").decode()
-    text = clean.strip()
-    if not text:
+    """The reason, trimmed. Raises Refused for a blank or endless one, and for what no text of an
+    item may hold."""
+    if not reason.strip():
         raise Refused("Give a reason: those who read the history later need it.")
-    if len(text) > LONG:
-        raise Refused(f"The reason is too long: at most {LONG:,} characters.")
-    return text
+    try:
+        return _TEXT.validate_python(reason)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        text = str(fault["msg"]).removeprefix("Value error, ")
+        if fault["type"] == "string_too_long":
+            text = f"at most {LONG:,} characters"
+        raise Refused(f"The reason cannot be kept: {text}.") from None
 
 
 def may_version(user: User, item: Item) -> Item | None:

@@ -36,7 +36,7 @@ def register(request: HtmxRequest, subtype: str) -> HttpResponse:
     context: dict[str, Any] = {
         "original": original,
         "linking": _would_link(kind, request),
-        "groups": list(Group.objects.all()) if kind.has_files else [],
+        "groups": _groups(request) if kind.has_files else [],
     }
     try:
         services.may_register(kind, request.user)
@@ -81,10 +81,10 @@ def edit(request: HtmxRequest, handle: str) -> HttpResponse:
 def pick(request: HtmxRequest) -> HttpResponse:
     """The items that a picker offers for what was typed so far, which comes under the picker's own
     name: a fragment."""
-    field, of = request.GET.get("field", ""), request.GET.get("of", "").upper()
-    text = request.GET.get(field, "").replace("\0", "").strip()[:500]
+    text = request.GET.get(request.GET.get("field", ""), "").replace("\0", "").strip()[:500]
     items = Item.objects.readable_by(request.user).complete()
-    if of:
+    of = request.GET.get("of", "").upper()
+    if of in {kind.subtype for kind in kinds.all_kinds()}:
         items = items.of_kind(of)
     if text:
         found = [hit.item for hit in search.search(items, text, limit=PICKED).hits]
@@ -111,7 +111,9 @@ def _form_page(
     status = 200
     if "do" in request.POST:
         changed = form.change_rows(request.POST["do"])
-        if changed and wants_fragment(request):
+        if wants_fragment(request):
+            if changed is None:
+                return HttpResponse(status=204)
             _name_items(form, request.user)
             return render(request, "registry/form/_field.html", {"field": changed})
     elif request.method == "POST":
@@ -136,21 +138,32 @@ def _registered(request: HtmxRequest, kind: type[Kind], form: KindForm) -> HttpR
     if is_self:
         item = services.register_self(content=form.content, user=request.user)
     else:
-        item = services.register(subtype=kind.subtype, content=form.content, owner=request.user)
-    _give_to_groups(request, item)
+        item = services.register(
+            subtype=kind.subtype,
+            content=form.content,
+            owner=request.user,
+            groups=[group["slug"] for group in _groups(request) if group["is_ticked"]],
+        )
     messages.success(request, f"{kind.label} registered as {item.handle}.")
     if is_self:
         messages.success(request, "Your account is linked to this Person.")
     return redirect(item)
 
 
-def _give_to_groups(request: HtmxRequest, item: Item) -> None:
-    """Give the groups that were ticked in a dataset's form their default access."""
-    chosen = Group.objects.filter(slug__in=request.POST.getlist("group"))
-    groups = {group.slug: group.default_data_roles for group in chosen if group.default_data_roles}
-    if groups and item.kind.has_files:
-        general = services.settings_of(item)["general"]
-        services.change_access(handle=item.handle, general=general, groups=groups, by=request.user)
+def _groups(request: HtmxRequest) -> list[dict[str, Any]]:
+    """The groups that a dataset's form offers: ticked as posted, and at first where they have a
+    default access."""
+    posted = request.POST.getlist("group") if request.method == "POST" else None
+    return [
+        {
+            "slug": group.slug,
+            "label": group.display_name,
+            "roles": group.default_data_roles,
+            "is_ticked": bool(group.default_data_roles)
+            and (posted is None or group.slug in posted),
+        }
+        for group in Group.objects.all()
+    ]
 
 
 def _updated(

@@ -1,5 +1,6 @@
 """Who may do what with an item, its lock, its end; and the groups."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +17,10 @@ from registry.access import Role
 from registry.models import Group, Item
 from registry.views.common import UNPROCESSABLE, Reader, item_page
 
+SHOWN = 50  # of the latest changes
+SEEN = re.compile("[0-9]{1,9}")
+SLUG = re.compile(r"[-\w]{1,60}", re.ASCII)
+
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def settings(request: HtmxRequest, handle: str) -> HttpResponse:
@@ -23,14 +28,20 @@ def settings(request: HtmxRequest, handle: str) -> HttpResponse:
     the lock; who administers the item sees and changes the rest."""
     item, context = item_page(request, handle, "settings")
     reader: Reader = context["reader"]
-    context["lock_events"] = item.lock_events.select_related("by")
+    context["lock_events"] = item.lock_events.select_related("by")[:SHOWN]
     status = 200
     if reader.may_administer:
         if request.method == "POST":
             wanted = _posted_access(request.POST, item)
-            if "add" not in request.POST:
+            if not _adds_a_group(request.POST):
+                seen = request.POST.get("seen", "")
                 try:
-                    services.change_access(handle=handle, by=request.user, **wanted)
+                    services.change_access(
+                        handle=handle,
+                        by=request.user,
+                        seen=int(seen) if SEEN.fullmatch(seen) else None,
+                        **wanted,
+                    )
                 except services.Refused as refused:
                     context["refusal"], status = str(refused), UNPROCESSABLE
                 else:
@@ -108,11 +119,18 @@ def _settled(request: HtmxRequest, item: Item, do: Callable[..., None], done: st
 
 def _posted_access(data: QueryDict, item: Item) -> dict[str, Any]:
     """The settings as they were ticked: `general` and `group-ID` hold roles, `groups` the ids."""
-    slugs = [slug for slug in data.getlist("groups") if slug]
+    named = [*data.getlist("groups"), data.get("new_group", "")]
+    slugs = [slug for slug in named if SLUG.fullmatch(slug)]
     return {
         "general": data.getlist("general"),
         "groups": {slug: data.getlist(f"group-{slug}") for slug in slugs},
     }
+
+
+def _adds_a_group(data: QueryDict) -> bool:
+    """True for the button that adds a group, and when one was chosen and Save was pressed: it has
+    no role yet that could be saved."""
+    return "add" in data or bool(data.get("new_group"))
 
 
 def _access(item: Item, wanted: dict[str, Any]) -> dict[str, Any]:
@@ -129,7 +147,8 @@ def _access(item: Item, wanted: dict[str, Any]) -> dict[str, Any]:
         "roles": [(role, access.MEANINGS[role]) for role in roles],
         "access_rows": rows,
         "other_groups": [group for slug, group in every.items() if slug not in wanted["groups"]],
-        "access_events": item.access_events.select_related("by")[:20],
+        "seen": item.access_events.count(),
+        "access_events": item.access_events.select_related("by")[:SHOWN],
     }
 
 
