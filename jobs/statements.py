@@ -1,5 +1,8 @@
-"""Executing the few statements that every job needs, as cheaply as Django allows: a model's instance
-is made of a row without `raw()`, which works out columns and converters anew each time."""
+"""Executing the few statements that every job needs, as cheaply as Django allows.
+
+A model's instance is made of a row without `raw()`, which works out columns and converters anew
+each time.
+"""
 
 import functools
 from collections.abc import Callable, Sequence

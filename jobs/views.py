@@ -51,9 +51,12 @@ def job_detail(request: HtmxRequest, session_id: UUID) -> HttpResponse:
         seen += f"-{int(job.next_try_in.total_seconds())}"
     if wants_fragment(request) and request.GET.get("seen") == seen:
         return HttpResponse(status=NOTHING_NEW)
+    subject = definitions.subjects(request.user, [job.subject]).get(job.subject)
+    is_open = not job.subject or subject is not None or job.owner_id == request.user.pk
     context = {
         "job": job,
-        "subject": definitions.subjects(request.user, [job.subject]).get(job.subject),
+        "subject": subject,
+        "is_open": is_open,
         "flow": flow,
         "drawing": diagram.draw(flow) if flow else None,
         "events": job.events.select_related("by"),

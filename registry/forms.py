@@ -68,6 +68,7 @@ class Field:
     named: Named | None = None  # the item whose id it holds, as the user may see it
     is_first_wrong: bool = False
     is_new: bool = False
+    is_next: bool = False  # gets the focus of what was removed
 
     @property
     def id(self) -> str:
@@ -226,8 +227,10 @@ class KindForm:
         target = self.field(row.list_name) if row else None
         if verb != "remove" or row is None or target is None or row not in target.rows:
             return None
+        at = target.rows.index(row)
         target.rows.remove(row)
         _count(target)
+        (target.rows[at] if at < len(target.rows) else target).is_next = True
         return target
 
     @property

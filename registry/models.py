@@ -61,6 +61,8 @@ class ItemQuerySet(models.QuerySet["Item"]):
             return self
         own_groups = Group.members.through.objects.filter(user=user).values("group")
         grants = Grant.objects.filter(Q(group=None) | Q(group__in=own_groups), item=OuterRef("pk"))
+        # Adds nothing, but keeps PostgreSQL from reading all grants for each page of items.
+        grants = grants.filter(item__gte=OuterRef("pk"))
         return self.filter(Q(owner=user) | Exists(grants))
 
     def with_successors(self) -> "ItemQuerySet":
@@ -69,14 +71,18 @@ class ItemQuerySet(models.QuerySet["Item"]):
             is_superseded=Exists(Item.objects.live().filter(previous_version=OuterRef("pk")))
         )
 
+    def with_history(self) -> "ItemQuerySet":
+        """Each with `has_history`: whether it has more than its first revision."""
+        return self.annotate(
+            has_history=Exists(Revision.objects.filter(item=OuterRef("pk"), number__gt=1))
+        )
+
     def of_kind(self, subtype: str) -> "ItemQuerySet":
         return self.filter(subtype=subtype)
 
     def made_by_people(self) -> "ItemQuerySet":
         """Without the activities that jobs make."""
-        return self.exclude(
-            subtype__in=[kind.subtype for kind in kinds.all_kinds() if not kind.user_made]
-        )
+        return self.filter(by_hand=True)
 
 
 class Item(models.Model):
@@ -89,6 +95,8 @@ class Item(models.Model):
     handle = models.CharField("persistent id", max_length=100, unique=True)
     category = models.CharField(max_length=8, choices=[(c.value, c.title()) for c in Category])
     subtype = models.CharField(max_length=40)
+    # On PostgreSQL its collation is "C", so that names sort by code points as on SQLite (migration
+    # 0002): a change of this field must say so again.
     display_name = models.CharField(max_length=300, blank=True)
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, db_index=False)
     info = models.JSONField()
@@ -98,6 +106,7 @@ class Item(models.Model):
     search_text = models.TextField(editable=False)
     is_complete = models.BooleanField(default=True, help_text="Otherwise it is a seed.")
     is_locked = models.BooleanField(default=False)
+    by_hand = models.BooleanField(default=True, help_text="People register items of its kind.")
     version = models.PositiveIntegerField(null=True, blank=True, help_text="Entities only.")
     previous_version = models.ForeignKey(
         "self",
@@ -132,18 +141,20 @@ class Item(models.Model):
     objects = ItemQuerySet.as_manager()
 
     is_superseded: bool  # where `with_successors` was asked for
+    has_history: bool  # where `with_history` was
 
     class Meta:
         ordering = ("-id",)
-        # Explore sorts by id (which is by creation), update and name, of all, of a kind, of an
-        # owner. The name's collation is "C" on PostgreSQL (migration 0002): code points, as SQLite.
+        # Explore sorts by id (which is by creation), update and name, of all that people made, of a
+        # kind, of an owner.
         indexes = [
             models.Index(fields=["subtype", "-id"], name="item_of_kind"),
             models.Index(fields=["owner", "-id"], name="item_of_owner"),
-            models.Index(fields=["updated_at", "id"], name="item_updated"),
+            models.Index(fields=["by_hand", "-id"], name="item_by_hand"),
+            models.Index(fields=["by_hand", "updated_at", "id"], name="item_updated"),
             models.Index(fields=["subtype", "updated_at", "id"], name="item_of_kind_updated"),
             models.Index(fields=["owner", "updated_at", "id"], name="item_of_owner_updated"),
-            models.Index(fields=["display_name", "id"], name="item_named"),
+            models.Index(fields=["by_hand", "display_name", "id"], name="item_named"),
             models.Index(fields=["subtype", "display_name", "id"], name="item_of_kind_named"),
             models.Index(fields=["owner", "display_name", "id"], name="item_of_owner_named"),
         ]
@@ -164,7 +175,9 @@ class Item(models.Model):
                 for name in ("creation_workflow", "version_workflow")
             ),
             models.CheckConstraint(
-                condition=Q(previous_version=None) | ~Q(version_reason=""),
+                condition=Q(previous_version=None)
+                | ~Q(version_reason="")
+                | Q(deleted_at__isnull=False),
                 name="item_version_has_reason",
             ),
         ]
@@ -395,7 +408,7 @@ class Relation(models.Model):
                 fields=["source", "target", "type", "record"], name="relation_claimed_once"
             )
         ]
-        indexes = [models.Index(fields=["target", "source"], name="relation_downstream")]
+        indexes = [models.Index(fields=["target", "-id"], name="relation_downstream")]
 
     def __str__(self) -> str:
         return f"{self.source_id} {self.type} {self.target_id}"

@@ -32,12 +32,7 @@ def overview(item: Item, info: Mapping[str, Any], user: User) -> list[Row]:
     it names are shown as far as `user` may see them."""
     mentions = item.kind.mentions(info)
     known = references.named({mention.handle for mention in mentions}, user)
-    shown = [part for part in item.kind.inputs() if part.name != "collection_format"]
-    rows = _rows(shown, info, known)
-    for part in item.kind.inputs():
-        if part.name == "collection_format":  # its parts are the sections of a dataset
-            rows += _rows(part.parts, info.get(part.name, {}), known)
-    return rows
+    return _rows(item.kind.inputs(), info, known)
 
 
 def texts(item: Item) -> list[tuple[str, str]]:
@@ -105,7 +100,9 @@ def _row(part: Shape, value: Any, known: Mapping[str, Named]) -> Iterator[Row]:
         return
     if part.form == "boolean" and not value and not part.default:
         return
-    if part.is_compact:
+    if part.is_unframed:
+        yield from _rows(part.parts, value, known)
+    elif part.is_compact:
         yield Row(part.title, "line", _in_a_line(part, value))
     elif part.form == "group":
         rows = _rows(part.parts, value, known)

@@ -61,6 +61,11 @@ document.addEventListener("htmx:afterSwap", (event) => {
   const list = event.detail.target;
   const input = list.closest("[data-picker]")?.querySelector("input");
   if (!input || !list.matches(".options") || document.activeElement !== input) return;
+  if (!list.querySelector("[role=option]")) {
+    close(input);
+    list.closest("[data-picker]").querySelector(".picked").textContent = input.value ? "Nothing matches that you may read." : "There is none yet that you may read.";
+    return;
+  }
   list.hidden = false;
   input.setAttribute("aria-expanded", "true");
   input.removeAttribute("aria-activedescendant");

@@ -242,7 +242,9 @@ class Dataset(Entity):
     has_files = True
     derived = frozenset({"display_name", "user_metadata"})
 
-    collection_format: CollectionFormat = Field(title="Dataset")
+    collection_format: CollectionFormat = Field(
+        title="Dataset", json_schema_extra={"unframed": True}
+    )
 
     @classmethod
     def system(cls, handle: str) -> dict[str, Any]:
@@ -262,11 +264,13 @@ class Dataset(Entity):
     @classmethod
     def _derive(cls, data: Any) -> Any:
         """The item is called what its data is called, and both carry the same notes."""
-        try:
-            collection = data["collection_format"]
-            about = dict(collection["dataset_info"])
-        except (KeyError, TypeError, ValueError):
-            return {"display_name": "?"} | dict(data) if isinstance(data, Mapping) else data
+        if not isinstance(data, Mapping):
+            return data
+        collection = data.get("collection_format")
+        inner = collection.get("dataset_info") if isinstance(collection, Mapping) else None
+        if not isinstance(collection, Mapping) or not isinstance(inner, Mapping):
+            return {"display_name": "?"} | dict(data)
+        about = dict(inner)
         notes = about.get("user_metadata", data.get("user_metadata"))
         about |= {"user_metadata": notes} if notes is not None else {}
         return dict(data) | {

@@ -31,6 +31,7 @@ class Shape:
     parts: tuple["Shape", ...] = ()
     each: "Shape | None" = None
     default: Any = None
+    is_unframed: bool = False  # a group whose parts are shown as if there were no group
 
     @property
     def is_compact(self) -> bool:
@@ -86,6 +87,7 @@ def _shape(
         parts=_parts(chosen, parts) if form == "group" else (),
         each=each,
         default=about.get("default"),
+        is_unframed=bool(about.get("unframed")),
     )
 
 

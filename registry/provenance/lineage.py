@@ -7,7 +7,7 @@ its id and name are not.
 from dataclasses import dataclass
 
 from django.contrib.auth.models import User
-from django.db.models import Max
+from django.db import connection
 
 from registry import kinds
 from registry.kinds import Kind
@@ -15,6 +15,22 @@ from registry.models import Item, Relation
 
 MOST_EDGES = 60  # drawn and listed in each direction
 MOST_VERSIONS = 200
+CLAIMS = 4  # of one edge, on the average, that are looked at
+LINE = """
+WITH RECURSIVE newer(id, place) AS (
+    SELECT id, 0 FROM {table} WHERE id = %(item)s
+    UNION ALL
+    SELECT next.id, place + 1 FROM {table} AS next JOIN newer ON next.previous_version_id = newer.id
+    WHERE next.deleted_at IS NULL AND place < %(most)s
+), older(id, place) AS (
+    SELECT id, 0 FROM {table} WHERE id = %(item)s
+    UNION ALL
+    SELECT item.previous_version_id, place - 1 FROM older JOIN {table} AS item ON item.id = older.id
+    WHERE item.previous_version_id IS NOT NULL AND place > -%(most)s
+)
+SELECT id FROM (SELECT id, place FROM newer UNION SELECT id, place FROM older) AS line
+ORDER BY place DESC
+"""
 
 
 @dataclass(frozen=True)
@@ -94,23 +110,12 @@ def neighbourhood(item: Item, user: User, limit: int = MOST_EDGES) -> Neighbourh
 
 
 def versions(item: Item, user: User) -> list[Node]:
-    """The line of versions that an item is in, newest first, in a number of queries that is that of
-    the versions after it: each names the one before only."""
-    newer: list[int] = []
-    last = item.pk
-    while len(newer) < MOST_VERSIONS:
-        successors = Item.objects.live().filter(previous_version=last)
-        following = successors.values_list("pk", flat=True).first()
-        if following is None:
-            break
-        newer.append(following)
-        last = following
-    older: list[int] = []
-    previous = item.previous_version_id
-    while previous and len(older) < MOST_VERSIONS:
-        older.append(previous)
-        previous = Item.objects.values_list("previous_version", flat=True).get(pk=previous)
-    line = [*reversed(newer), item.pk, *older]
+    """The line of versions that an item is in, newest first, at most MOST_VERSIONS each way."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            LINE.format(table=Item._meta.db_table), {"item": item.pk, "most": MOST_VERSIONS}
+        )
+        line = [pk for (pk,) in cursor.fetchall()]
     nodes = _nodes(set(line), user)
     return [nodes[pk] for pk in line]
 
@@ -125,7 +130,8 @@ def _nodes(pks: set[int], user: User) -> dict[int, Node]:
 
 
 def _edges(limit: int, **end: Item) -> list[tuple[int, str, int]]:
-    """(source, type, target) of each edge at that end, once for all its claims."""
-    claims = Relation.objects.filter(**end)
-    edges = claims.values_list("source", "type", "target").annotate(newest=Max("pk"))
-    return [edge[:3] for edge in edges.order_by("-newest")[:limit]]
+    """(source, type, target) of each edge at that end, newest first, once for all its claims. Of a
+    hub only the newest claims are read."""
+    claims = Relation.objects.filter(**end).order_by("-pk")
+    edges = claims.values_list("source", "type", "target")[: CLAIMS * limit]
+    return list(dict.fromkeys(edges))[:limit]

@@ -103,6 +103,7 @@ def create(*, handle: str, content: Kind, owner: User) -> Item:
         subtype=content.subtype,
         owner=owner,
         system=content.system(handle),
+        by_hand=content.user_made,
         version=1 if content.versioned else None,
         created_at=now,
     )

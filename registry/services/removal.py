@@ -37,7 +37,7 @@ def dependents(item: Item) -> list[str]:
     # Also those that will name it, such as the Person of a registration.
     jobs = Job.objects.unfinished().annotate(text=Cast("payload", TextField()))
     waiting = jobs.filter(text__contains=f'"{item.handle}"').values_list("session_id", flat=True)
-    found += [f"Job {session_id}, which names it, has not finished" for session_id in waiting]
+    found += [f"Job {one}, which names it, has not finished" for one in waiting[:SHOWN]]
     return found[:SHOWN]
 
 
@@ -60,8 +60,11 @@ def delete(*, handle: str, reason: str, by: User) -> bool:
             )
         item.revisions.all().delete()
         item.references.all().delete()
+        item.lock_events.all().delete()
+        item.access_events.all().delete()
         search.remove(item)
-        item.info, item.system, item.search_text = {}, {}, ""
+        # Its grants stay: they say who may see the name on the tombstone.
+        item.info, item.system, item.search_text, item.version_reason = {}, {}, "", ""
         item.deleted_at = timezone.now()
         item.save()
         Tombstone.objects.create(item=item, reason=text, by=by)

@@ -26,7 +26,8 @@ def item_for(user: User, handle: str) -> Item:
     if not HANDLE.fullmatch(handle):
         raise Http404(f"{handle!r} is no persistent id. Ids look like 10378.1/1000001.")
     related = ("owner", "creation_workflow", "version_workflow")
-    readable = Item.objects.readable_by(user).with_successors().select_related(*related)
+    readable = Item.objects.readable_by(user).with_successors().with_history()
+    readable = readable.select_related(*related)
     if item := readable.filter(handle=handle).first():
         return item
     other = Item.objects.select_related("owner").filter(handle=handle).first()
@@ -92,6 +93,5 @@ def item_page(request: HtmxRequest, handle: str, tab: str) -> tuple[Item, dict[s
         "tab": tab,
         "reader": Reader(request.user, item),
         "lock": lock,
-        "has_history": item.updated_at > item.created_at,
         "successor": successor,
     }

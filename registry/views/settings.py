@@ -70,8 +70,9 @@ def delete(request: HtmxRequest, handle: str) -> HttpResponse:
     item, context = item_page(request, handle, "settings")
     if not context["reader"].may_delete:
         raise PermissionDenied("Only administrators of the registry can delete items.")
-    context |= {"dependents": services.dependents(item), "reason": request.POST.get("reason", "")}
+    context["reason"] = request.POST.get("reason", "")
     if request.method != "POST":
+        context["dependents"] = services.dependents(item)
         return render(request, "registry/item_delete.html", context)
     try:
         services.delete(handle=handle, reason=context["reason"], by=request.user)

@@ -316,3 +316,26 @@ def test_a_workflow_template_is_filled_in_without_javascript(
     inputs.get_by_role("button", name="Remove row 1").click()
     page.get_by_role("button", name="Register", exact=True).click()
     expect(page.get_by_role("heading", name="By hand")).to_be_visible()
+
+
+def test_enter_saves_a_form_and_removing_a_row_keeps_the_focus(
+    open_page: OpenPage, user: User, make_item: MakeItem
+) -> None:
+    item = make_item(user)
+    page = open_page(user)
+    page.goto(f"/item/{item.handle}/edit/")
+    page.get_by_label("Reason").fill("Typed and sent")
+    page.get_by_label("Model name").fill("By Enter")
+    page.get_by_label("Model name").press("Enter")
+    page.wait_for_url(f"**{item.get_absolute_url()}")
+    expect(page.get_by_text("By Enter")).to_be_visible()
+    page.goto("/items/new/dataset/")
+    keywords = page.get_by_role("group", name="Keywords", exact=True)
+    for _ in range(2):
+        keywords.get_by_role("button", name="Add a row").click()
+    expect(keywords.get_by_role("button", name="Remove row 2")).to_be_visible()
+    keywords.get_by_role("button", name="Remove row 1").press("Enter")
+    expect(keywords.get_by_role("button", name="Remove")).to_have_count(1)
+    expect(keywords.get_by_role("button", name="Remove row 1")).to_be_focused()
+    keywords.get_by_role("button", name="Remove row 1").press("Enter")
+    expect(keywords.get_by_role("button", name="Add a row")).to_be_focused()

@@ -274,14 +274,16 @@ def test_a_restricted_neighbour_keeps_its_kind_and_edge_only(
     assert activity.handle not in page
 
 
-def test_a_reference_to_what_one_may_not_read_is_shown_as_its_id_only(
+def test_a_reference_to_what_one_may_not_read_is_shown_as_restricted(
     client: Client, user: User, make_user: MakeUser, make_item: MakeItem, hidden: Item
 ) -> None:
     workflow = make_item(user, subtype="MODEL_RUN_WORKFLOW_TEMPLATE", software_id=hidden.handle)
     client.force_login(make_user("ben"))
     page = text(client, workflow.get_absolute_url())
+    assert "Restricted item" in page
     assert "you may not read it" in page
     assert SECRET not in page
+    assert hidden.handle not in page
 
 
 def test_the_picker_offers_what_fits_and_may_be_read(
@@ -291,7 +293,7 @@ def test_the_picker_offers_what_fits_and_may_be_read(
     page = text(signed_in, "/items/pick/?of=MODEL&field=software_id&software_id=ree", headers=HTMX)
     assert f'data-value="{item.handle}"' in page
     assert "Reef study" not in page
-    assert "Nothing matches" in text(signed_in, "/items/pick/?of=MODEL&field=a&a=zzzzqqq")
+    assert "option" not in text(signed_in, "/items/pick/?of=MODEL&field=a&a=zzzzqqq")
     assert item.handle in text(signed_in, "/items/pick/?of=MODEL&field=a&a=")
 
 
@@ -443,6 +445,102 @@ def test_activity_tells_all_that_happened(signed_in: Client, user: User, item: I
     for told in ("Registered", "Register Create Activity", "Locked", "Published", "Zones"):
         assert told in page
     assert "everyone may now: metadata-write" in page
+
+
+def test_a_form_keeps_which_groups_were_ticked_when_it_is_refused(
+    signed_in: Client, user: User
+) -> None:
+    Group.objects.create(slug="reef", display_name="R", default_data_roles=["dataset-data-read"])
+    ticked = 'value="reef" id="group-reef" checked'
+    assert ticked in text(signed_in, "/items/new/dataset/")
+    page = signed_in.post("/items/new/dataset/", {"x": "y"}).content.decode()
+    assert 'value="reef"' in page
+    assert ticked not in page
+    assert ticked in signed_in.post("/items/new/dataset/", {"group": "reef"}).content.decode()
+
+
+def test_what_access_others_have_is_told_to_administrators_of_the_item_only(
+    signed_in: Client, user: User, item: Item, make_user: MakeUser
+) -> None:
+    Group.objects.create(slug="embargo", display_name="Embargo")
+    wanted = {"general": ["metadata-read"], "groups": {"embargo": ["admin"]}}
+    services.change_access(handle=item.handle, by=user, **wanted)
+    address = f"/item/{item.handle}/activity/"
+    assert "embargo may now: admin" in text(signed_in, address)
+    signed_in.force_login(make_user("ben"))
+    assert "embargo" not in text(signed_in, address)
+
+
+def test_access_that_changed_meanwhile_is_not_overwritten(
+    signed_in: Client, user: User, item: Item
+) -> None:
+    Group.objects.create(slug="reef", display_name="Reef team")
+    address = f"/item/{item.handle}/settings/"
+    assert 'name="seen" value="0"' in text(signed_in, address)
+    wanted = {"general": ["metadata-read"], "groups": {"reef": ["metadata-write"]}}
+    services.change_access(handle=item.handle, by=user, **wanted)
+    answer = signed_in.post(address, {"general": [], "seen": "0"})
+    assert answer.status_code == 422
+    assert "reef may now: metadata-write" in answer.content.decode()
+    assert services.settings_of(item)["groups"] == {"reef": ["metadata-write"]}
+    assert signed_in.post(address, {"general": ["metadata-read"], "seen": "1"}).status_code == 302
+    assert services.settings_of(item)["groups"] == {}
+
+
+def test_a_group_that_was_chosen_and_not_added_is_added_instead_of_lost(
+    signed_in: Client, item: Item
+) -> None:
+    Group.objects.create(slug="reef", display_name="Reef team")
+    answer = signed_in.post(
+        f"/item/{item.handle}/settings/", {"general": "metadata-read", "new_group": "reef"}
+    )
+    assert 'name="group-reef"' in answer.content.decode()
+
+
+@pytest.mark.parametrize("reason", ["\x01bad", "\u200b", "ok \x7f", "x" * 20_001])
+def test_a_reason_that_the_workflow_could_not_keep_is_refused_at_once(
+    signed_in: Client, item: Item, reason: str
+) -> None:
+    answer = signed_in.post(f"/item/{item.handle}/versions/new/", {"reason": reason})
+    assert answer.status_code == 422
+    assert "The reason cannot be kept" in answer.content.decode()
+    assert not Item.objects.filter(previous_version=item).exists()
+
+
+def test_comparing_texts_takes_no_longer_than_reading_them(
+    signed_in: Client, user: User, item: Item
+) -> None:
+    """Words that repeat make comparing cubic: this took minutes. pytest-timeout is the bound."""
+    for number, word in enumerate(("a ", "b ", "a b ", "b a ")):
+        content = MODEL | {"description": word * 4_000, "name": f"n{number}"}
+        services.update(handle=item.handle, subtype="MODEL", content=content, reason="r", by=user)
+    assert "Revision 5" in text(signed_in, f"/item/{item.handle}/history/")
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/items/pick/?field=x&of=%00",
+        "/items/?kind=%00&owner=%00&sort=%00&q=%00",
+        "/items/?sort=updated&after=WyIwMDAxLTAxLTAxVDAwOjAwOjAwKzE0OjAwIiw1XQ",
+        "/items/?sort=updated&after=WyI5OTk5LTEyLTMxVDIzOjU5OjU5LTE0OjAwIiw1XQ",
+        "/items/?sort=created&order=up&after=WzFlNDAwLDFd",
+        "/items/?after=W251bGwsNV0",
+        "/items/?sort=name&after=WyJcdWQ4MDAiLDVd",
+    ],
+)
+def test_odd_addresses_are_answered(signed_in: Client, address: str) -> None:
+    assert signed_in.get(address).status_code == 200
+
+
+def test_odd_posts_are_answered(signed_in: Client, user: User, item: Item) -> None:
+    assert signed_in.post("/items/new/dataset/", {"group": "\0"}).status_code == 422
+    odd = {"groups": "\0", "new_group": "\0", "seen": "9" * 50, "general": "\0"}
+    assert signed_in.post(f"/item/{item.handle}/settings/", odd).status_code in {200, 422}
+    rows = {"do": "add:input_templates", "input_templates": "9" * 5_000}
+    assert signed_in.post("/items/new/model_run_workflow_template/", rows).status_code == 200
+    strange = {"do": "add:nothing"}
+    assert signed_in.post("/items/new/model/", strange, headers=HTMX).status_code == 204
 
 
 def test_what_is_too_large_is_told_so_and_stores_nothing(signed_in: Client, user: User) -> None:
