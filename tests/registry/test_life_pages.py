@@ -463,7 +463,7 @@ def test_what_access_others_have_is_told_to_administrators_of_the_item_only(
     signed_in: Client, user: User, item: Item, make_user: MakeUser
 ) -> None:
     Group.objects.create(slug="embargo", display_name="Embargo")
-    wanted = {"general": ["metadata-read"], "groups": {"embargo": ["admin"]}}
+    wanted: dict[str, Any] = {"general": ["metadata-read"], "groups": {"embargo": ["admin"]}}
     services.change_access(handle=item.handle, by=user, **wanted)
     address = f"/item/{item.handle}/activity/"
     assert "embargo may now: admin" in text(signed_in, address)
@@ -477,7 +477,7 @@ def test_access_that_changed_meanwhile_is_not_overwritten(
     Group.objects.create(slug="reef", display_name="Reef team")
     address = f"/item/{item.handle}/settings/"
     assert 'name="seen" value="0"' in text(signed_in, address)
-    wanted = {"general": ["metadata-read"], "groups": {"reef": ["metadata-write"]}}
+    wanted: dict[str, Any] = {"general": ["metadata-read"], "groups": {"reef": ["metadata-write"]}}
     services.change_access(handle=item.handle, by=user, **wanted)
     answer = signed_in.post(address, {"general": [], "seen": "0"})
     assert answer.status_code == 422
