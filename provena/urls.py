@@ -9,6 +9,7 @@ from django.views.generic import TemplateView
 from jobs.views import healthz
 
 handler400 = "provena.http.bad_request"
+handler404 = "registry.views.common.not_found"
 
 urlpatterns = [
     path("", include("registry.urls")),

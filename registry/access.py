@@ -34,11 +34,11 @@ class Role(StrEnum):
 
 
 MEANINGS = {
-    Role.METADATA_READ: "see it",
-    Role.METADATA_WRITE: "edit it",
-    Role.DATA_READ: "download its files",
-    Role.DATA_WRITE: "change its files",
-    Role.ADMIN: "everything, also access, lock and versions",
+    Role.METADATA_READ: "See",
+    Role.METADATA_WRITE: "Edit",
+    Role.DATA_READ: "Download files",
+    Role.DATA_WRITE: "Change files",
+    Role.ADMIN: "Administer",
 }
 OF_ALL_KINDS = (Role.METADATA_READ, Role.METADATA_WRITE, Role.ADMIN)
 _IMPLIED = {

@@ -79,6 +79,11 @@ class Field:
         return self.shape.title
 
     @property
+    def is_in_row(self) -> bool:
+        """True for what is inside a row of a list, where room is scarce."""
+        return any(part.isdecimal() for part in self.name.split("."))
+
+    @property
     def token(self) -> str:
         """What tells this row of a list from the others."""
         return self.name.rpartition(".")[2]
@@ -146,6 +151,7 @@ class KindForm:
         initial: Mapping[str, Any] | None = None,
     ) -> None:
         self.kind = kind
+        self.checked = False
         self.faults: list[str] = []
         self.content: dict[str, Any] = {}
         self._at: dict[Path, Field] = {}
@@ -167,6 +173,7 @@ class KindForm:
 
     def is_valid(self) -> bool:
         """Read what was posted and put every fault at its field."""
+        self.checked = True
         self.read()
         try:
             self.kind.parse(self.content)
@@ -310,6 +317,7 @@ def _add_row(target: Field) -> None:
     """One more blank row, which gets the focus."""
     if target.shape.form == "pairs":
         target.pairs.append(Pair("", ""))
+        target.is_new = True
         return
     token = max((int(row.token) for row in target.rows), default=-1) + 1
     assert target.shape.each is not None  # noqa: S101 - it is a list

@@ -51,10 +51,13 @@ def texts(item: Item) -> list[tuple[str, str]]:
 
 def subjects(user: User, handles: Iterable[str]) -> Mapping[str, Subject]:
     """What jobs are about, as far as `user` may read it: one query for all of them."""
-    found = Item.objects.readable_by(user).filter(handle__in=set(handles))
+    found = Item.objects.granted_to(user).filter(handle__in=set(handles))
     return {
-        item.handle: Subject(item.display_name or item.handle, item.get_absolute_url())
-        for item in found.only("handle", "display_name")
+        item.handle: Subject(
+            f"{item.display_name or item.handle}{', deleted' if item.deleted_at else ''}",
+            item.get_absolute_url(),
+        )
+        for item in found.only("handle", "display_name", "deleted_at")
     }
 
 

@@ -90,6 +90,13 @@ def check(
     return list(dict.fromkeys(warnings))
 
 
+def named_by(item: Item, user: User, limit: int) -> list[Reference]:
+    """Who names the item in their content, newest first, as far as `user` may read it."""
+    readable = Item.objects.readable_by(user)
+    found = item.referrers.filter(follows=False, source__in=readable).select_related("source")
+    return list(found.order_by("-source")[:limit])
+
+
 def keep(item: Item) -> None:
     """Note whom the item's content names, in the caller's transaction."""
     mentions = {

@@ -47,8 +47,18 @@ function choose(option) {
   const picker = option.closest("[data-picker]");
   const input = picker.querySelector("input");
   input.value = option.dataset.value;
+  input.removeAttribute("aria-invalid");
   picker.querySelector(".picked").replaceChildren(...[...option.childNodes].map((node) => node.cloneNode(true)));
   close(input);
+}
+
+// What was typed or pasted is taken if it is the id or the whole name of an option.
+function settle(picker) {
+  const typed = picker.querySelector("input").value.trim().toLowerCase();
+  const options = [...picker.querySelectorAll("[role=option]")];
+  const same = options.filter((option) => typed.endsWith(option.dataset.value) || option.dataset.name.toLowerCase() === typed);
+  if (typed && same.length === 1) choose(same[0]);
+  else if (/^https?:/.test(typed) && options.length === 1) choose(options[0]);
 }
 
 function activate(input, options, next) {
@@ -60,7 +70,11 @@ function activate(input, options, next) {
 document.addEventListener("htmx:afterSwap", (event) => {
   const list = event.detail.target;
   const input = list.closest("[data-picker]")?.querySelector("input");
-  if (!input || !list.matches(".options") || document.activeElement !== input) return;
+  if (!input || !list.matches(".options")) return;
+  if (document.activeElement !== input) {
+    settle(list.closest("[data-picker]"));
+    return;
+  }
   if (!list.querySelector("[role=option]")) {
     close(input);
     list.closest("[data-picker]").querySelector(".picked").textContent = input.value ? "Nothing matches that you may read." : "There is none yet that you may read.";
@@ -77,7 +91,9 @@ document.addEventListener("mousedown", (event) => {
   choose(option);
 });
 document.addEventListener("focusout", (event) => {
-  if (event.target.matches("[data-picker] input")) close(event.target);
+  if (!event.target.matches("[data-picker] input")) return;
+  if (event.target.getAttribute("aria-expanded") === "true") settle(event.target.closest("[data-picker]"));
+  close(event.target);
 });
 document.addEventListener("input", (event) => {
   if (event.target.matches("[data-picker] input")) {

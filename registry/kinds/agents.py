@@ -1,8 +1,9 @@
 """Agents: who is responsible (W3C PROV: prov:Agent)."""
 
-from pydantic import EmailStr, Field
+from pydantic import EmailStr, Field, field_validator
+from pydantic_core import PydanticCustomError
 
-from registry.kinds.base import Category, Kind, register
+from registry.kinds.base import FAULTS, Category, Kind, register
 from registry.kinds.values import Line, WebAddress
 
 
@@ -33,19 +34,18 @@ class Person(Agent):
     )
     ethics_approved: bool = Field(
         default=False,
+        validate_default=True,
         title="This person agrees to be registered",
         description="You asked this person, and they consent to these details being kept here.",
     )
 
-    def faults(self) -> list[tuple[tuple[str | int, ...], str]]:
-        if self.ethics_approved:
-            return []
-        return [
-            (
-                ("ethics_approved",),
-                "The person's consent is missing. Ask them, then tick this box.",
-            )
-        ]
+    @field_validator("ethics_approved")
+    @classmethod
+    def _must_agree(cls, agrees: bool) -> bool:
+        if not agrees:
+            text = "The person's consent is missing. Ask them, then tick this box."
+            raise PydanticCustomError(FAULTS, "no consent", {"faults": [((), text)]})
+        return agrees
 
 
 @register

@@ -1,7 +1,7 @@
 """What all kinds share: the common fields, the facts about a kind, and the list of kinds."""
 
 import functools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, ClassVar, NamedTuple, Self, TypeVar
@@ -58,9 +58,11 @@ class Part(BaseModel):
 
     @model_validator(mode="after")
     def _must_fit(self) -> Self:
-        """So pydantic tells misfits together with all other faults of shape."""
+        """So pydantic tells these together with all other faults."""
         if found := self.misfits():
             raise PydanticCustomError(MISFITS, "it does not fit", {"faults": found})
+        if found := self.faults():
+            raise PydanticCustomError(FAULTS, "it is not right", {"faults": found})
         return self
 
     def misfits(self) -> list[Fault]:
@@ -115,14 +117,11 @@ class Kind(Part):
     def parse(cls, data: Mapping[str, Any]) -> "Kind":
         """Validate content for this kind. Raises Findings with every fault at once."""
         try:
-            content = cls.model_validate(data)
+            return cls.model_validate(data)
         except ValidationError as error:
-            raise Findings(cls._shown(_readable_faults(error)), misshapen=True) from None
-        if faults := [
-            fault for path, part in _parts(content) for fault in _under(path, part.faults())
-        ]:
-            raise Findings(faults)
-        return content
+            misshapen = any(fault["type"] != FAULTS for fault in error.errors())
+            found = cls._shown(_readable_faults(error))
+            raise Findings(found, misshapen=misshapen) from None
 
     @classmethod
     def _shown(cls, faults: list[Fault]) -> list[Fault]:
@@ -221,7 +220,7 @@ _SENTENCES: dict[str, Callable[[dict[str, Any]], str]] = {
     ),
     "string_pattern_mismatch": lambda about: "This must be an item id, such as 10378.1/1000001.",
 }
-MISFITS = "misfits"
+MISFITS, FAULTS = "misfits", "faults"
 MOST_FAULTS = 200  # told at once: more help nobody
 
 
@@ -236,24 +235,13 @@ def _readable_faults(error: ValidationError) -> list[Fault]:
 
 def _readable(fault: dict[str, Any]) -> list[Fault]:
     path = tuple(part for part in fault["loc"] if part != "[key]")
-    if fault["type"] == MISFITS:
+    if fault["type"] in {MISFITS, FAULTS}:
         return _under(path, fault["ctx"]["faults"])
     sentence = _SENTENCES.get(fault["type"])
     text = sentence(fault.get("ctx", {})) if sentence else str(fault["msg"])
     text = text.removeprefix("Value error, ").removeprefix("value is not a valid email address: ")
     text = text[:1].upper() + text[1:]
     return [(path, text if text.endswith(".") else f"{text}.")]
-
-
-def _parts(part: Part, path: Path = ()) -> Iterator[tuple[Path, Part]]:
-    """The part itself and all parts inside it, each with where it stands."""
-    yield path, part
-    for name in type(part).model_fields:
-        value = getattr(part, name)
-        rows = enumerate(value) if isinstance(value, list) else [(None, value)]
-        for index, row in rows:
-            if isinstance(row, Part):
-                yield from _parts(row, (*path, name) if index is None else (*path, name, index))
 
 
 def _under(path: Path, faults: list[Fault]) -> list[Fault]:

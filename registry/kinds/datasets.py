@@ -6,9 +6,10 @@ All of it is one closed object, `collection_format`, as clients of the API send 
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
-from registry.kinds.base import Fault, Part, register
+from registry.kinds.base import FAULTS, Fault, Part, register
 from registry.kinds.entities import Entity
 from registry.kinds.values import (
     MOST_ROWS,
@@ -213,22 +214,24 @@ class DatasetInfo(Part):
         json_schema_extra={"format": "hidden"},
     )
 
-    def faults(self) -> list[Fault]:
-        created, published = self.created_date.value, self.published_date.value
-        if created and published and published < created:
-            return [
-                (("published_date", "value"), f"It was published before it was created: {created}.")
-            ]
-        return []
+    @field_validator("published_date")
+    @classmethod
+    def _not_before_it_was_made(cls, published: MaybeDay, known: ValidationInfo) -> MaybeDay:
+        """Beside the other validators of this part, so that it is told with whatever they find."""
+        created: MaybeDay | None = known.data.get("created_date")
+        if created and created.value and published.value and published.value < created.value:
+            text = f"It was published before it was created: {created.value}."
+            raise PydanticCustomError(FAULTS, "too early", {"faults": [(("value",), text)]})
+        return published
 
 
 class CollectionFormat(Part):
+    dataset_info: DatasetInfo = Field(title="The data")
     associations: Associations = Field(title="Who it belongs to")
     approvals: Approvals = Field(
         title="Approvals",
         description="For each topic, tick both or neither: what applies must be approved.",
     )
-    dataset_info: DatasetInfo = Field(title="The data")
 
 
 @register

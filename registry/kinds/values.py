@@ -30,6 +30,9 @@ _DURATION = re.compile(
 )
 _DAY = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _DECIMAL = re.compile("[0-9]*[.]?[0-9]+|[0-9]+[.]")
+_ADDRESS = re.compile(
+    r"https?://[^/\s]+/(?:\S*/)?([A-Za-z0-9._-]+/[0-9]{1,18})(?:/[a-z]*)*/?(?:[?#]\S*)?"
+)
 _EWKT = re.compile("SRID=([0-9]{1,9});(.+)", re.DOTALL)
 
 
@@ -113,6 +116,12 @@ def place_fault(text: str) -> str:
     return ""
 
 
+def without_address(text: Any) -> Any:
+    """The id in a pasted address of an item's page or of the handle resolver; else the text."""
+    found = _ADDRESS.fullmatch(text.strip()) if isinstance(text, str) else None
+    return found[1] if found else text
+
+
 def _distinct_keys(notes: Any) -> Any:
     """Keys that differ only by blanks around them would overwrite each other."""
     if isinstance(notes, Mapping):
@@ -150,9 +159,9 @@ PositiveNumber = Annotated[str, _text(SHORT), *_CheckedLine, AfterValidator(_is_
 Place = Annotated[str, _text(LONGEST_PLACE), *_Checked, _shown_as("textarea")]
 Notes = Annotated[dict[Line, Text], Field(max_length=MOST_NOTES), BeforeValidator(_distinct_keys)]
 _HANDLE = StringConstraints(strip_whitespace=True, pattern=r"^[A-Za-z0-9._-]+/[0-9]{1,18}$")
-ItemId = Annotated[str, _HANDLE, _shown_as("item")]
+ItemId = Annotated[str, BeforeValidator(without_address), _HANDLE, _shown_as("item")]
 
 
 def reference_to(subtype: str) -> Any:
     """The type of the persistent id of an item of that kind, which must be complete."""
-    return Annotated[str, _HANDLE, _shown_as("item", of=subtype)]
+    return Annotated[str, BeforeValidator(without_address), _HANDLE, _shown_as("item", of=subtype)]

@@ -13,7 +13,7 @@ from registry import kinds
 from registry.kinds import Kind
 from registry.models import Item, Relation
 
-MOST_EDGES = 60  # drawn and listed in each direction
+MOST_EDGES = 25  # drawn and listed in each direction
 MOST_VERSIONS = 200
 CLAIMS = 4  # of one edge, on the average, that are looked at
 LINE = """

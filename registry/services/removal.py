@@ -22,14 +22,14 @@ def dependents(item: Item) -> list[str]:
         f"{handle} names it as {role}"
         for handle, role in item.referrers.filter(source__deleted_at=None, follows=False)
         .order_by("source")
-        .values_list("source__handle", "role")[:SHOWN]
+        .values_list("source__handle", "role")[: SHOWN + 1]
     ]
     following = Item.objects.filter(previous_version=item, deleted_at=None).first()
     if following:
         found.append(f"{following.handle} is its next version")
     claims = Relation.objects.filter(target=item).exclude(source__deleted_at__isnull=False)
     edges = claims.order_by("source").values_list("source__handle", "type").distinct()
-    found += [f"{handle} {Relation.Type(kind).label} it" for handle, kind in edges[:SHOWN]]
+    found += [f"{handle} {Relation.Type(kind).label} it" for handle, kind in edges[: SHOWN + 1]]
     found += [
         f"User {name} is linked to it"
         for name in PersonLink.objects.filter(person=item).values_list("user__username", flat=True)
@@ -37,8 +37,8 @@ def dependents(item: Item) -> list[str]:
     # Also those that will name it, such as the Person of a registration.
     jobs = Job.objects.unfinished().annotate(text=Cast("payload", TextField()))
     waiting = jobs.filter(text__contains=f'"{item.handle}"').values_list("session_id", flat=True)
-    found += [f"Job {one}, which names it, has not finished" for one in waiting[:SHOWN]]
-    return found[:SHOWN]
+    found += [f"Job {one}, which names it, has not finished" for one in waiting[: SHOWN + 1]]
+    return found if len(found) <= SHOWN else [*found[:SHOWN], "and more"]
 
 
 def delete(*, handle: str, reason: str, by: User) -> bool:

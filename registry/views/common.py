@@ -2,19 +2,40 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
-from django.http import Http404
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views import defaults
 
 from provena.http import HtmxRequest
 from registry import access
 from registry.access import Level, Role
-from registry.models import HANDLE, Item
+from registry.models import HANDLE, Item, Tombstone
 
 UNPROCESSABLE = 422
 CONFLICT = 409
+
+
+class Deleted(Http404):
+    """The item is a tombstone."""
+
+    def __init__(self, item: Item) -> None:
+        self.item = item
+        super().__init__(f"The item {item.handle} was deleted on {item.deleted_at:%d %B %Y}.")
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """The page for what is not there; of a deleted item, what its tombstone says to the reader."""
+    if not isinstance(exception, Deleted):
+        return defaults.page_not_found(request, exception)
+    user = cast(User, request.user)
+    shown = Item.objects.granted_to(user).filter(pk=exception.item.pk).first()
+    tombstone = Tombstone.objects.select_related("by").filter(item=exception.item).first()
+    context = {"item": exception.item, "shown": shown, "tombstone": tombstone}
+    return render(request, "registry/tombstone.html", context, status=410)
 
 
 def item_for(user: User, handle: str) -> Item:
@@ -34,7 +55,7 @@ def item_for(user: User, handle: str) -> Item:
     if other is None:
         raise Http404(f"There is no item with the id {handle}.")
     if other.deleted_at:
-        raise Http404(f"The item {handle} was deleted on {other.deleted_at:%d %B %Y}.")
+        raise Deleted(other)
     raise PermissionDenied(
         f"You may not read the item {handle}. Its owner, {other.owner.get_username()}, can give "
         "you access."

@@ -14,6 +14,7 @@ from provena.http import HtmxRequest, wants_fragment
 from provena.paging import Page, keyset, keyset_by
 from registry import kinds, search, services
 from registry.kinds import Kind
+from registry.kinds.values import without_address
 from registry.models import HANDLE, Item, ItemQuerySet
 
 RECENT = 6
@@ -61,7 +62,7 @@ class Wanted:
             is_mine=given.get("owner") == "me",
             sort=sort,
             is_descending=order != "up" if order else sort != "name",
-            text=given.get("q", "").replace("\0", "").strip()[:500],
+            text=without_address(given.get("q", "").replace("\0", "").strip()[:500]),
             after=given.get("after", ""),
         )
 
@@ -111,7 +112,8 @@ def explain_kinds(request: HtmxRequest) -> HttpResponse:
 
 
 def _filtered(request: HtmxRequest, wanted: Wanted) -> ItemQuerySet:
-    items = Item.objects.readable_by(request.user).complete().select_related("owner")
+    items = Item.objects.readable_by(request.user).complete().with_successors()
+    items = items.select_related("owner")
     items = items.of_kind(wanted.kind.subtype) if wanted.kind else items.made_by_people()
     return items.filter(owner=request.user) if wanted.is_mine else items
 

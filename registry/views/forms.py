@@ -13,6 +13,7 @@ from provena.http import HtmxRequest, wants_fragment
 from registry import diff, kinds, references, search, services
 from registry.forms import KindForm
 from registry.kinds import Findings, Kind
+from registry.kinds.values import without_address
 from registry.models import HANDLE, Group, Item
 from registry.references import Named
 from registry.views.common import CONFLICT, UNPROCESSABLE, Reader, item_for
@@ -63,6 +64,8 @@ def edit(request: HtmxRequest, handle: str) -> HttpResponse:
         "seen": int(seen) if seen.isdecimal() and len(seen) < 10 else last,
         "reason": request.POST.get("reason", ""),
     }
+    if request.method == "POST" and item.is_complete and not context["reason"].strip():
+        context["reason_fault"] = "Give a reason: those who read the history later need it."
     if not reader.may_edit:
         context["refusal"] = (
             f"You may not edit {item.handle}. Its owner, {item.owner.get_username()}, or an "
@@ -81,7 +84,8 @@ def edit(request: HtmxRequest, handle: str) -> HttpResponse:
 def pick(request: HtmxRequest) -> HttpResponse:
     """The items that a picker offers for what was typed so far, which comes under the picker's own
     name: a fragment."""
-    text = request.GET.get(request.GET.get("field", ""), "").replace("\0", "").strip()[:500]
+    typed = request.GET.get(request.GET.get("field", ""), "")
+    text = without_address(typed.replace("\0", "").strip()[:500])
     items = Item.objects.readable_by(request.user).complete()
     of = request.GET.get("of", "").upper()
     if of in {kind.subtype for kind in kinds.all_kinds()}:
@@ -119,7 +123,8 @@ def _form_page(
     elif request.method == "POST":
         status = UNPROCESSABLE
         try:
-            if "refusal" not in context and form.is_valid() and (answer := save(form)):
+            is_valid = form.is_valid() and "reason_fault" not in context
+            if "refusal" not in context and is_valid and (answer := save(form)):
                 return answer
         except Findings as findings:
             form.add(findings)

@@ -7,11 +7,13 @@ from django.views.decorators.http import require_safe
 
 from jobs import views as job_views
 from provena.http import HtmxRequest
-from registry import kinds, presentation, services, timeline
+from registry import kinds, presentation, references, services, timeline
 from registry.models import Item
 from registry.provenance import diagram
 from registry.provenance import lineage as walks
 from registry.views.common import item_for, item_page
+
+MOST_NAMED = 50  # that name an item
 
 
 @require_safe
@@ -20,7 +22,6 @@ def detail(request: HtmxRequest, handle: str) -> HttpResponse:
     item, context = item_page(request, handle, "overview")
     context |= {
         "rows": presentation.overview(item, item.info, request.user),
-        "release": presentation.words_of(item.system.get("release_status", "")),
         "may_link": item.subtype == kinds.agents.Person.subtype
         and item.owner_id == request.user.pk
         and services.person_of(request.user) is None,
@@ -37,7 +38,11 @@ def lineage(request: HtmxRequest, handle: str) -> HttpResponse:
     """What an item came from and what came from it, one step each way."""
     item, context = item_page(request, handle, "lineage")
     graph = walks.neighbourhood(item, request.user)
-    context |= {"graph": graph, "drawing": diagram.draw(graph)}
+    context |= {
+        "graph": graph,
+        "drawing": diagram.draw(graph),
+        "named_by": references.named_by(item, request.user, MOST_NAMED),
+    }
     return render(request, "registry/item_lineage.html", context)
 
 

@@ -160,7 +160,12 @@ def _row(
     known = {Role(role) for role in given if role in set(roles)}
     effective = access.with_implied(known, item.kind)
     boxes = [
-        {"role": role, "given": role in known, "implied": role in effective - known}
+        {
+            "role": role,
+            "meaning": access.MEANINGS[role],
+            "given": role in known,
+            "implied": role in effective - known,
+        }
         for role in roles
     ]
     return {"name": name, "label": label, "boxes": boxes}

@@ -389,3 +389,11 @@ def test_a_command_that_is_refused_ends_with_1_and_speaks_on_standard_error(
     captured = capsys.readouterr()
     assert (ended.value.code, captured.out) == (1, "")
     assert len(captured.err.splitlines()) == 3
+
+
+def test_the_schema_of_a_kind_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    call_command("kind_schema", "dataset")
+    schema = json.loads(capsys.readouterr().out)
+    assert schema["required"] == ["display_name", "collection_format"]
+    with pytest.raises(CommandError, match="There is no kind 'unicorn'"):
+        call_command("kind_schema", "unicorn")

@@ -626,3 +626,23 @@ def test_whatever_is_accepted_is_stored_and_read_back_unchanged(
         return
     assert kind.parse(stored).stored() == stored
     assert stored["display_name"].strip() == stored["display_name"] != ""
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "https://provena.example.org/item/10378.1/1000007/",
+        "http://127.0.0.1:8000/item/10378.1/1000007/history/?after=3",
+        "https://hdl.handle.net/10378.1/1000007",
+        " 10378.1/1000007 ",
+    ],
+)
+def test_the_address_of_an_items_page_stands_for_its_id(typed: str) -> None:
+    content = {"display_name": "w", "software_id": typed}
+    parsed = kinds.kind("MODEL_RUN_WORKFLOW_TEMPLATE").parse(content)
+    assert parsed.stored()["software_id"] == "10378.1/1000007"
+
+
+def test_faults_of_shape_and_of_content_are_told_together() -> None:
+    found = faults("PERSON", {"display_name": "A", "first_name": "A", "email": "x"})
+    assert set(found) == {"last_name", "email", "ethics_approved"}

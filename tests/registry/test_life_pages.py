@@ -223,8 +223,9 @@ def test_only_registry_admins_delete_and_only_what_nothing_depends_on(
     assert registry_admin.post(address, {"reason": ""}).status_code == 422
     assert registry_admin.post(address, {"reason": "A mistake"}).status_code == 302
     gone = registry_admin.get(item.get_absolute_url())
-    assert gone.status_code == 404
-    assert "was deleted on" in gone.content.decode()
+    assert gone.status_code == 410
+    for told in ("Reef model", "was deleted on", "A mistake"):
+        assert told in gone.content.decode()
     person = services.person_of(user)
     page = text(registry_admin, f"/item/{person.handle}/delete/")
     assert "ana is linked to it" in page
