@@ -4,9 +4,10 @@ Each change is one conditional statement, so two deliveries of a job, a worker t
 late finish may race, and exactly one of them wins.
 """
 
+import itertools
 import logging
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,7 @@ logger = logging.getLogger(__name__)
 LEASE_MARGIN = 15  # seconds beyond a job's timeout
 DEQUEUED_LEASE = 60  # seconds from the queue to the start; a dead pusher's jobs come back sooner
 BACKOFF_FIRST, BACKOFF_LONGEST = 2.0, 300.0  # seconds
+BATCH_CHUNK = 500  # jobs in one INSERT
 SWEEP_LIMIT = 200  # jobs in one transaction
 TABLE = Job._meta.db_table
 
@@ -129,6 +131,38 @@ def start_workflow(
         sub_type=steps[0], payload=payload, owner=owner, subject=subject, workflow=workflow, step=0
     )
     return workflow
+
+
+def submit_batch(
+    *, sub_type: str, payloads: Sequence[Payload | Mapping[str, Any]], owner: "User", title: str
+) -> Batch:
+    """Add a batch and one PENDING job for each payload, in order and in the caller's transaction:
+    all are there, or none.
+
+    Raises UnknownKind, InvalidPayload naming every fault of the first payload that does not fit, or
+    PermanentError for no payload at all.
+    """
+    if not payloads:
+        raise PermanentError("A batch needs at least one record.")
+    kind = definitions.job_kind(sub_type)
+    batch = Batch.objects.create(owner=owner, title=title, total=len(payloads))
+    jobs = (
+        Job(
+            owner=owner,
+            type=kind.type,
+            sub_type=kind.sub_type,
+            queue=kind.queue,
+            payload=kind.check_payload(payload).model_dump(mode="json", exclude_none=True),
+            max_attempts=kind.max_attempts,
+            batch=batch,
+            batch_index=index,
+        )
+        for index, payload in enumerate(payloads)
+    )
+    while chunk := list(itertools.islice(jobs, BATCH_CHUNK)):
+        Job.objects.bulk_create(chunk)
+    wakeup.announce()
+    return batch
 
 
 def submit_next(job: Job, payload: Payload | Mapping[str, Any]) -> Job:

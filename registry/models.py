@@ -392,6 +392,9 @@ class Relation(models.Model):
         USED = "used", "used"
         WAS_ASSOCIATED_WITH = "wasAssociatedWith", "was associated with"
         WAS_ATTRIBUTED_TO = "wasAttributedTo", "was attributed to"
+        WAS_INFORMED_BY = "wasInformedBy", "was informed by"
+        WAS_INFLUENCED_BY = "wasInfluencedBy", "was influenced by"
+        HAD_MEMBER = "hadMember", "had member"
 
     source = models.ForeignKey(
         Item, on_delete=models.PROTECT, related_name="causes", db_index=False

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -99,9 +100,8 @@ def _rows(parts: Iterable[Shape], info: Mapping[str, Any], known: Mapping[str, N
 
 def _row(part: Shape, value: Any, known: Mapping[str, Named]) -> Iterator[Row]:
     """The row of a field, if there is anything to show."""
-    if value is None or value in ([], {}) or part.form == "hidden":
-        return
-    if part.form == "boolean" and not value and not part.default:
+    is_usual = part.form == "boolean" and not value and not part.default
+    if value is None or value in ([], {}) or part.form == "hidden" or is_usual:
         return
     if part.is_unframed:
         yield from _rows(part.parts, value, known)
@@ -121,4 +121,5 @@ def _row(part: Shape, value: Any, known: Mapping[str, Named]) -> Iterator[Row]:
     elif part.form == "choice":
         yield Row(part.title, "line", words_of(value))
     else:
-        yield Row(part.title, part.form, value)
+        is_moment = part.form == "moment"
+        yield Row(part.title, part.form, datetime.fromtimestamp(value, UTC) if is_moment else value)

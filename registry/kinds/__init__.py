@@ -3,7 +3,7 @@
 To add a kind, write its class in the module of its family and import that module here.
 """
 
-from registry.kinds import activities, agents, datasets, entities
+from registry.kinds import activities, agents, datasets, entities, runs
 from registry.kinds.base import (
     Category,
     Findings,
@@ -25,5 +25,6 @@ __all__ = [
     "datasets",
     "entities",
     "kind",
+    "runs",
     "user_made_kinds",
 ]

@@ -74,6 +74,9 @@ class Part(BaseModel):
         return []
 
 
+P = TypeVar("P", bound=Part)
+
+
 class Kind(Part):
     """Base of all kinds: subclasses add their fields. The class is the kind; an instance is the
     content of one item.
@@ -117,11 +120,9 @@ class Kind(Part):
     def parse(cls, data: Mapping[str, Any]) -> "Kind":
         """Validate content for this kind. Raises Findings with every fault at once."""
         try:
-            return cls.model_validate(data)
-        except ValidationError as error:
-            misshapen = any(fault["type"] != FAULTS for fault in error.errors())
-            found = cls._shown(_readable_faults(error))
-            raise Findings(found, misshapen=misshapen) from None
+            return parsed_part(cls, data)
+        except Findings as found:
+            raise Findings(cls._shown(found.faults), misshapen=found.misshapen) from None
 
     @classmethod
     def _shown(cls, faults: list[Fault]) -> list[Fault]:
@@ -165,6 +166,15 @@ class Kind(Part):
     def words(cls, info: Mapping[str, Any]) -> str:
         """The text of stored content by which it is found."""
         return " ".join(_texts(info))
+
+
+def parsed_part(part: type[P], data: Mapping[str, Any]) -> P:
+    """Validate what a part holds. Raises Findings with every fault at once."""
+    try:
+        return part.model_validate(data)
+    except ValidationError as error:
+        misshapen = any(fault["type"] != FAULTS for fault in error.errors())
+        raise Findings(_readable_faults(error), misshapen=misshapen) from None
 
 
 K = TypeVar("K", bound=type[Kind])

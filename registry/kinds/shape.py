@@ -15,7 +15,8 @@ class Shape:
     """A field of a kind, or a part of one.
 
     `form` is how it is written: `line`, `textarea`, `uri`, `email`, `date`, `boolean`, `integer`,
-    `choice` (one of `choices`), `item` (the persistent id of an item of kind `of`, or of any),
+    `moment` (Unix seconds), `choice` (one of `choices`), `item` (the persistent id of an item of
+    kind `of`, or of any),
     `hidden` (kept, not shown), `pairs` (keys and texts), `group` (of `parts`) or `list` (of
     `each`). `suggestions` are values that are often used.
     """
@@ -107,7 +108,7 @@ def _form(about: Mapping[str, Any], chosen: Mapping[str, Any]) -> str:
     if chosen["type"] == "object":
         return "group" if "properties" in chosen else "pairs"
     if chosen["type"] in {"boolean", "integer"}:
-        return str(chosen["type"])
+        return str(chosen.get("format") or about.get("format") or chosen["type"])
     if chosen["type"] == "array":
         return "list"
     return str(chosen.get("format") or about.get("format") or "line")

@@ -64,17 +64,17 @@ def read(rows: Iterable[bytes], name: str, groups: Set[str]) -> File:
     Raises CommandError for a file of another format; what is wrong in a line is noted instead.
     """
     file = File()
-    for number, row in _written(rows, name):
+    for number, row in written(rows, name):
         try:
-            entry = _entry(row)
+            found = entry(row)
         except ValueError as error:
             file.blame(number, (), str(error))
         else:
-            _add(file, number, entry, groups)
+            _add(file, number, found, groups)
     return file
 
 
-def _written(rows: Iterable[bytes], name: str) -> Iterator[tuple[int, bytes]]:
+def written(rows: Iterable[bytes], name: str) -> Iterator[tuple[int, bytes]]:
     """The rows that are not blank, by number. Raises CommandError if the first tells that this
     is no file of JSON lines: else each of its rows would be called a fault."""
     is_first = True
@@ -98,7 +98,7 @@ def _other_format(first: bytes) -> str:
     return ""
 
 
-def _entry(row: bytes) -> Any:
+def entry(row: bytes) -> Any:
     """What a row holds. Raises ValueError with a sentence."""
     try:
         return json.loads(row.decode(), parse_constant=_no_constant)

@@ -33,6 +33,37 @@ def of_version(*, old: Item, new: Item, activity: Item, person: Item) -> list[Ed
     ]
 
 
+class RunParts(NamedTuple):
+    """The items that a model run's record names. Datasets come with the template of each."""
+
+    workflow_template: Item
+    model: Item
+    inputs: list[tuple[Item, Item]]
+    outputs: list[tuple[Item, Item]]
+    modeller: Item
+    study: Item | None
+    organisation: Item | None
+
+
+def of_run(*, run: Item, parts: RunParts) -> list[Edge]:
+    """The edges of a model run (domain reference, 5.1), each once."""
+    datasets = [*parts.inputs, *parts.outputs]
+    used = [*(dataset for dataset, _ in parts.inputs), parts.model, parts.workflow_template]
+    agents = [agent for agent in (parts.modeller, parts.organisation) if agent]
+    studies = [parts.study] if parts.study else []
+    members = [parts.model, *(template for _, template in datasets)]
+    edges = [
+        *(Edge(run, Type.USED, item) for item in used),
+        *(Edge(run, Type.WAS_INFORMED_BY, study) for study in studies),
+        *(Edge(run, Type.WAS_ASSOCIATED_WITH, agent) for agent in agents),
+        *(Edge(dataset, Type.WAS_GENERATED_BY, run) for dataset, _ in parts.outputs),
+        *(Edge(dataset, Type.WAS_ATTRIBUTED_TO, parts.modeller) for dataset, _ in parts.outputs),
+        *(Edge(dataset, Type.WAS_INFLUENCED_BY, template) for dataset, template in datasets),
+        *(Edge(parts.workflow_template, Type.HAD_MEMBER, member) for member in members),
+    ]
+    return list(dict.fromkeys(edges))
+
+
 def lodge(*, record: Item, edges: Iterable[Edge]) -> None:
     """Claim edges for an activity. Claiming one again changes nothing."""
     Relation.objects.bulk_create(

@@ -15,9 +15,11 @@ from pytest_django import DjangoAssertNumQueries, Settings
 from registry import access, kinds, services
 from registry.access import Level, Role
 from registry.kinds import Kind
+from registry.model_runs import services as runs
 from registry.models import Grant, Group, Item
 from registry.services.custody import set_grants
 from tests.conftest import drain
+from tests.registry.runs import Workflow
 
 pytestmark = pytest.mark.django_db
 
@@ -127,7 +129,7 @@ class World:
 
 
 @pytest.fixture
-def world(user: User, make_user: MakeUser, make_item: MakeItem) -> World:
+def world(user: User, make_user: MakeUser, make_item: MakeItem, workflow: Workflow) -> World:
     """Items of every kind, seeds and tombstones among them; people with and without rights."""
     others = [make_user(name, linked=False) for name in ("ben", "cleo")]
     admin = make_user("admin", linked=False, is_staff=True, is_superuser=True)
@@ -138,6 +140,7 @@ def world(user: User, make_user: MakeUser, make_item: MakeItem) -> World:
         services.seed(subtype=kind.subtype, owner=user)
     model = make_item(user)
     services.create_version(handle=model.handle, reason="New grid", by=user)
+    runs.register(record=workflow.record(), owner=user)
     drain()  # which makes items of the other kinds
     for kind in kinds.all_kinds():
         some = Item.objects.of_kind(kind.subtype).first()

@@ -58,6 +58,7 @@ def test_kinds_are_those_of_the_domain_that_exist_so_far() -> None:
         (Category.ENTITY, "DATASET_TEMPLATE", True, True, True, "DT"),
         (Category.ENTITY, "DATASET", True, True, True, "DS"),
         (Category.ACTIVITY, "STUDY", True, False, True, "ST"),
+        (Category.ACTIVITY, "MODEL_RUN", False, False, False, "RN"),
         (Category.ACTIVITY, "CREATE", False, False, False, "CR"),
         (Category.ACTIVITY, "VERSION", False, False, False, "VE"),
     }

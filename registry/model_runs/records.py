@@ -1,0 +1,237 @@
+"""Whether what a run's record names is there, and fits its workflow template (domain reference, 6).
+
+Every finding is reported, in the order of the reference. Look-ups are made with the rights of who
+submits, and each item is looked up once for all records that are checked together.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib.auth.models import User
+
+from registry import kinds
+from registry.kinds.base import parsed_part
+from registry.kinds.runs import RunRecord, TemplatedDataset
+from registry.kinds.shape import Path
+from registry.models import Item
+from registry.provenance.relations import RunParts
+
+CHUNK = 500  # ids in one query
+SIDES = {"inputs": "input", "outputs": "output"}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong with a record: where, and what to do about it."""
+
+    path: Path
+    text: str
+    is_unreadable: bool = False  # the only thing wrong is that the user may not read an item
+
+
+class Lookup:
+    """Items by their ids, as one user may read them."""
+
+    def __init__(self, user: User) -> None:
+        self._user = user
+        self._items: dict[str, Item | None] = {}
+        self._readable: set[str] = set()
+
+    def fetch(self, handles: Iterable[str]) -> None:
+        """Look up those that were not yet, in a few queries however many they are."""
+        missing = [handle for handle in dict.fromkeys(handles) if handle not in self._items]
+        for start in range(0, len(missing), CHUNK):
+            chunk = missing[start : start + CHUNK]
+            found = Item.objects.filter(handle__in=chunk).defer("search_text", "system")
+            self._items |= dict.fromkeys(chunk) | {item.handle: item for item in found}
+            readable = Item.objects.readable_by(self._user).filter(handle__in=chunk)
+            self._readable |= set(readable.values_list("handle", flat=True))
+
+    def item(self, handle: str) -> Item | None:
+        """The item, if it is there and may be read."""
+        return self._items.get(handle) if handle in self._readable else None
+
+    def known(self, handle: str) -> Item:
+        """The item, which a check has found. Raises KeyError for one that was not looked up."""
+        item = self._items[handle]
+        if item is None:
+            raise KeyError(handle)
+        return item
+
+    def fault(self, handle: str, subtype: str, role: str) -> tuple[str, bool]:
+        """What is wrong with naming this item as a complete one of that kind (empty if nothing is),
+        and whether it is only that the user may not read it."""
+        wanted = kinds.kind(subtype)
+        item = self._items.get(handle)
+        if item is None:
+            return f"{role}: there is no item {handle}. Check the id.", False
+        if item.deleted_at:
+            return f"{role}: {handle} was deleted. Choose another one.", False
+        if handle not in self._readable:
+            return f"{role}: you may not read {handle}. Ask its owner for access.", True
+        if item.subtype != subtype:
+            return f"{role}: {handle} is {item.kind.a_label()}, not {wanted.a_label()}.", False
+        if not item.is_complete:
+            return f"{role}: {handle} is only a reserved id. Complete it first.", False
+        return "", False
+
+
+def parse(data: Mapping[str, Any]) -> RunRecord:
+    """A record of the right shape. Raises Findings with every fault of its shape."""
+    return parsed_part(RunRecord, data)
+
+
+def parts(record: RunRecord, lookup: Lookup) -> RunParts:
+    """The items that a record without findings names."""
+    template = lookup.known(record.workflow_template_id)
+    who = record.associations
+
+    def pairs(used: list[TemplatedDataset]) -> list[tuple[Item, Item]]:
+        return [
+            (lookup.known(one.dataset_id), lookup.known(one.dataset_template_id)) for one in used
+        ]
+
+    return RunParts(
+        workflow_template=template,
+        model=lookup.known(template.info["software_id"]),
+        inputs=pairs(record.inputs),
+        outputs=pairs(record.outputs),
+        modeller=lookup.known(who.modeller_id),
+        study=lookup.known(record.study_id) if record.study_id else None,
+        organisation=lookup.known(who.requesting_organisation_id)
+        if who.requesting_organisation_id
+        else None,
+    )
+
+
+def check(record: RunRecord, lookup: Lookup) -> list[Finding]:
+    """All findings of a record of the right shape, in the order of the reference; none if it can be
+    registered."""
+    lookup.fetch(_ids_of(record))
+    template = lookup.item(record.workflow_template_id)
+    if template is not None and template.subtype == "MODEL_RUN_WORKFLOW_TEMPLATE":
+        lookup.fetch(_ids_of_template(template.info))
+    findings = list(_named(lookup, ("study_id",), record.study_id, "STUDY", "Study"))
+    wrong = list(
+        _named(
+            lookup,
+            ("workflow_template_id",),
+            record.workflow_template_id,
+            "MODEL_RUN_WORKFLOW_TEMPLATE",
+            "Workflow template",
+        )
+    )
+    findings += wrong
+    info: dict[str, Any] = template.info if template is not None and not wrong else {}
+    if info:
+        findings += _templates(info, lookup)
+        for side in SIDES:
+            findings += _missing(info, record, side)
+    for side in SIDES:
+        findings += _datasets(info, record, side, lookup)
+    if info:
+        model = info["software_id"]
+        findings += _named(
+            lookup, ("workflow_template_id",), model, "MODEL", "Model of the workflow"
+        )
+    who = ("associations",)
+    findings += _named(
+        lookup, (*who, "modeller_id"), record.associations.modeller_id, "PERSON", "Modeller"
+    )
+    findings += _named(
+        lookup,
+        (*who, "requesting_organisation_id"),
+        record.associations.requesting_organisation_id,
+        "ORGANISATION",
+        "Requesting organisation",
+    )
+    return findings + _annotations(info, record)
+
+
+def _ids_of(record: RunRecord) -> Iterator[str]:
+    yield record.workflow_template_id
+    yield record.associations.modeller_id
+    for one in (record.study_id, record.associations.requesting_organisation_id):
+        if one:
+            yield one
+    for used in [*record.inputs, *record.outputs]:
+        yield used.dataset_id
+        yield used.dataset_template_id
+
+
+def _ids_of_template(info: dict[str, Any]) -> Iterator[str]:
+    yield info["software_id"]
+    for side in ("input_templates", "output_templates"):
+        for use in info.get(side, []):
+            yield use["template_id"]
+
+
+def _named(
+    lookup: Lookup, path: Path, handle: str | None, subtype: str, role: str
+) -> Iterator[Finding]:
+    if handle:
+        text, is_unreadable = lookup.fault(handle, subtype, role)
+        if text:
+            yield Finding(path, text, is_unreadable)
+
+
+def _uses(info: dict[str, Any], side: str) -> dict[str, bool]:
+    """The dataset templates of one side of a workflow template, and whether each is optional."""
+    return {use["template_id"]: use["optional"] for use in info.get(f"{SIDES[side]}_templates", [])}
+
+
+def _templates(info: dict[str, Any], lookup: Lookup) -> Iterator[Finding]:
+    for side, word in SIDES.items():
+        for handle in _uses(info, side):
+            role = f"{word.capitalize()} template of the workflow"
+            yield from _named(lookup, ("workflow_template_id",), handle, "DATASET_TEMPLATE", role)
+
+
+def _missing(info: dict[str, Any], record: RunRecord, side: str) -> Iterator[Finding]:
+    supplied = {used.dataset_template_id for used in getattr(record, side)}
+    for handle, is_optional in _uses(info, side).items():
+        if not is_optional and handle not in supplied:
+            yield Finding((side,), f"The {side} lack a dataset for the template {handle}.")
+
+
+def _datasets(
+    info: dict[str, Any], record: RunRecord, side: str, lookup: Lookup
+) -> Iterator[Finding]:
+    word = SIDES[side]
+    for index, used in enumerate(getattr(record, side)):
+        path = (side, index)
+        if info and used.dataset_template_id not in _uses(info, side):
+            text = (
+                f"{used.dataset_template_id} is none of the {word} templates of this workflow. "
+                f"They are: {', '.join(_uses(info, side)) or 'none'}."
+            )
+            yield Finding((*path, "dataset_template_id"), text)
+        role = f"{word.capitalize()} dataset for template {used.dataset_template_id}"
+        yield from _named(lookup, (*path, "dataset_id"), used.dataset_id, "DATASET", role)
+        yield from _resources(used, path, word, lookup)
+
+
+def _resources(used: TemplatedDataset, path: Path, word: str, lookup: Lookup) -> Iterator[Finding]:
+    """Every key that its template defers must have a path, and no other key may."""
+    template = lookup.item(used.dataset_template_id)
+    if template is None or template.subtype != "DATASET_TEMPLATE":
+        return
+    deferred = {one["key"]: one["optional"] for one in template.info.get("deferred_resources", [])}
+    given = used.resources or {}
+    about = f"{word.capitalize()} dataset {used.dataset_id}, template {used.dataset_template_id}"
+    missing = [key for key, is_optional in deferred.items() if not is_optional and key not in given]
+    if missing:
+        yield Finding((*path, "resources"), f"{about}: no path is given for {', '.join(missing)}.")
+    if unknown := [key for key in given if key not in deferred]:
+        known = ", ".join(deferred) or "none"
+        text = f"{about}: the template has no file {', '.join(unknown)}. It has: {known}."
+        yield Finding((*path, "resources"), text)
+
+
+def _annotations(info: dict[str, Any], record: RunRecord) -> list[Finding]:
+    required = (info.get("annotations") or {}).get("required", [])
+    if missing := [key for key in required if key not in (record.annotations or {})]:
+        text = f"These annotations are required and missing: {', '.join(missing)}."
+        return [Finding(("annotations",), text)]
+    return []

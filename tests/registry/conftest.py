@@ -1,0 +1,5 @@
+"""Fixtures that the tests of the registry share."""
+
+from tests.registry.runs import workflow
+
+__all__ = ["workflow"]
