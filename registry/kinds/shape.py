@@ -103,6 +103,8 @@ def _resolved(about: Mapping[str, Any], parts: Mapping[str, Any]) -> Mapping[str
 
 
 def _form(about: Mapping[str, Any], chosen: Mapping[str, Any]) -> str:
+    if about.get("format") == "hidden":
+        return "hidden"
     if "enum" in chosen:
         return "choice"
     if chosen["type"] == "object":

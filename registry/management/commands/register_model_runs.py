@@ -10,13 +10,14 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from jobs import progress
 from jobs.models import Batch, Job, Status, no_worker
 from registry.kinds import Findings
-from registry.management.content import LOOK_EVERY, add_user, opened, told, user_named
+from registry.management.content import add_user, opened, told, user_named
 from registry.management.import_lines import entry, written
 from registry.model_runs import records, services
 from registry.model_runs.records import Lookup
 
 MOST_ROWS = 20_000
 WIDTH = 40  # characters of the progress bar
+LOOK_EVERY = 0.5  # seconds: counting a batch costs the workers time
 
 
 class Command(BaseCommand):
