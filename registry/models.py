@@ -67,9 +67,9 @@ class ItemQuerySet(models.QuerySet["Item"]):
 
     def with_successors(self) -> "ItemQuerySet":
         """Each with `is_superseded`: whether there is a version after it that was not deleted."""
-        return self.annotate(
-            is_superseded=Exists(Item.objects.live().filter(previous_version=OuterRef("pk")))
-        )
+        following = Item.objects.live().filter(previous_version=OuterRef("pk"))
+        # It is always the younger; said here, because PostgreSQL would else read all items.
+        return self.annotate(is_superseded=Exists(following.filter(pk__gt=OuterRef("pk"))))
 
     def with_history(self) -> "ItemQuerySet":
         """Each with `has_history`: whether it has more than its first revision."""
@@ -145,16 +145,15 @@ class Item(models.Model):
 
     class Meta:
         ordering = ("-id",)
-        # Explore sorts by id (which is by creation), update and name, of all that people made, of a
-        # kind, of an owner.
+        # Explore sorts by id (which is by creation), update and name, of all, of a kind, of an
+        # owner. by_hand is in none: SQLite would think that most rows have it, and sort them all.
         indexes = [
             models.Index(fields=["subtype", "-id"], name="item_of_kind"),
             models.Index(fields=["owner", "-id"], name="item_of_owner"),
-            models.Index(fields=["by_hand", "-id"], name="item_by_hand"),
-            models.Index(fields=["by_hand", "updated_at", "id"], name="item_updated"),
+            models.Index(fields=["updated_at", "id"], name="item_updated"),
             models.Index(fields=["subtype", "updated_at", "id"], name="item_of_kind_updated"),
             models.Index(fields=["owner", "updated_at", "id"], name="item_of_owner_updated"),
-            models.Index(fields=["by_hand", "display_name", "id"], name="item_named"),
+            models.Index(fields=["display_name", "id"], name="item_named"),
             models.Index(fields=["subtype", "display_name", "id"], name="item_of_kind_named"),
             models.Index(fields=["owner", "display_name", "id"], name="item_of_owner_named"),
         ]

@@ -271,11 +271,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="item",
-            index=models.Index(fields=["by_hand", "-id"], name="item_by_hand"),
-        ),
-        migrations.AddIndex(
-            model_name="item",
-            index=models.Index(fields=["by_hand", "updated_at", "id"], name="item_updated"),
+            index=models.Index(fields=["updated_at", "id"], name="item_updated"),
         ),
         migrations.AddIndex(
             model_name="item",
@@ -287,7 +283,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="item",
-            index=models.Index(fields=["by_hand", "display_name", "id"], name="item_named"),
+            index=models.Index(fields=["display_name", "id"], name="item_named"),
         ),
         migrations.AddIndex(
             model_name="item",

@@ -232,7 +232,7 @@ def test_explore_pages_keep_their_kind(signed_in: Client, user: User, make_item:
 @pytest.mark.parametrize(
     ("address", "queries"),
     [
-        ("/items/", 3),  # session, user, the page of items with their owners
+        ("/items/", 4),  # session, user, the page of items, their owners
         # session, user, person link, own items, unfinished, failed, their items, clusters alive
         ("/", 8),
     ],
