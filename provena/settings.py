@@ -133,6 +133,9 @@ AUTH_PASSWORD_VALIDATORS = [
 # A form may have some hundreds of rows of several fields. What is larger is told so (provena.http).
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024  # bytes
+# Sheets of model runs are uploaded as files.
+RUN_SHEET_MEGABYTES = environment.number("RUN_SHEET_MEGABYTES", 50, minimum=1)
+RUN_SHEET_ROWS = environment.number("RUN_SHEET_ROWS", 200_000, minimum=1)
 
 LANGUAGE_CODE = "en-au"
 TIME_ZONE = os.environ.get("TIME_ZONE", "UTC")

@@ -4,6 +4,7 @@ Every finding is reported, in the order of the reference. Look-ups are made with
 submits, and each item is looked up once for all records that are checked together.
 """
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 from django.contrib.auth.models import User
 
 from registry import kinds
+from registry.kinds import Findings
 from registry.kinds.base import parsed_part
 from registry.kinds.runs import RunRecord, TemplatedDataset
 from registry.kinds.shape import Path
@@ -18,12 +20,17 @@ from registry.models import Item
 from registry.provenance.relations import RunParts
 
 CHUNK = 500  # ids in one query
+NO_ITEM = "0/0"  # an id of the right shape that no item has
 SIDES = {"inputs": "input", "outputs": "output"}
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is wrong with a record: where, and what to do about it."""
+    """One thing that is wrong with a record: where, and what to do about it.
+
+    The path is that of a field of the record; a dataset that is missing stands under its side and
+    the id of its template, missing keys stand at the first of them.
+    """
 
     path: Path
     text: str
@@ -80,6 +87,62 @@ class Lookup:
 def parse(data: Mapping[str, Any]) -> RunRecord:
     """A record of the right shape. Raises Findings with every fault of its shape."""
     return parsed_part(RunRecord, data)
+
+
+def stored(record: RunRecord) -> dict[str, Any]:
+    """The record as JSON; what was left out stays absent."""
+    return record.model_dump(mode="json", exclude_none=True)
+
+
+def examine(data: Mapping[str, Any], lookup: Lookup) -> tuple[RunRecord | None, list[Finding]]:
+    """The record if it can be registered, else everything that is wrong with it at once.
+
+    Faults of shape do not hide the others: what has one is replaced by something harmless, and what
+    is then found at the same place is not told.
+    """
+    try:
+        record = parse(data)
+    except Findings as misfits:
+        found = [Finding(path, text) for path, text in misfits.faults]
+        mended = _mended(data, [finding.path for finding in found])
+        if mended:
+            paths = [finding.path for finding in found]
+            others = check(mended, lookup)
+            found += [other for other in others if not _touches(other.path, paths)]
+        return None, found
+    found = check(record, lookup)
+    return (None, found) if found else (record, [])
+
+
+def _mended(data: Mapping[str, Any], paths: list[Path]) -> RunRecord | None:
+    """The record without its faults of shape, as far as they are of the usual sorts."""
+    copy = json.loads(json.dumps(data))
+    for path in paths:
+        match path:
+            case ("display_name" | "description",):
+                copy[path[0]] = "?"
+            case ("start_time" | "end_time",):
+                copy |= {"start_time": 0, "end_time": 0}
+            case ("study_id" | "model_version" | "annotations", *_):
+                copy.pop(path[0], None)
+            case ("associations", "modeller_id"):
+                copy["associations"] = copy.get("associations") or {}
+                copy["associations"]["modeller_id"] = NO_ITEM
+            case ("associations", "requesting_organisation_id"):
+                copy["associations"].pop("requesting_organisation_id")
+            case ("inputs" | "outputs" as side, int(index), "dataset_id"):
+                copy[side][index]["dataset_id"] = NO_ITEM
+            case ("inputs" | "outputs" as side, int(index), "resources", *_):
+                copy[side][index].pop("resources", None)
+    try:
+        return parse(copy)
+    except Findings:
+        return None
+
+
+def _touches(path: Path, others: Iterable[Path]) -> bool:
+    """True where one of the others is above or below that path, or the same."""
+    return any(path[: len(other)] == other[: len(path)] for other in others)
 
 
 def parts(record: RunRecord, lookup: Lookup) -> RunParts:
@@ -149,6 +212,17 @@ def check(record: RunRecord, lookup: Lookup) -> list[Finding]:
     return findings + _annotations(info, record)
 
 
+def mentioned(data: Mapping[str, Any]) -> Iterator[str]:
+    """The ids that the data of a record names, whatever else is wrong with it: for looking up those
+    of many records at once."""
+    who = data.get("associations") or {}
+    yield from filter(None, (data.get("workflow_template_id"), data.get("study_id")))
+    yield from (handle for handle in who.values() if handle)
+    for side in SIDES:
+        for used in data.get(side) or []:
+            yield from (used["dataset_id"], used["dataset_template_id"])
+
+
 def _ids_of(record: RunRecord) -> Iterator[str]:
     yield record.workflow_template_id
     yield record.associations.modeller_id
@@ -192,7 +266,8 @@ def _missing(info: dict[str, Any], record: RunRecord, side: str) -> Iterator[Fin
     supplied = {used.dataset_template_id for used in getattr(record, side)}
     for handle, is_optional in _uses(info, side).items():
         if not is_optional and handle not in supplied:
-            yield Finding((side,), f"The {side} lack a dataset for the template {handle}.")
+            text = f"The {side} lack a dataset for the template {handle}."
+            yield Finding((side, handle), text)
 
 
 def _datasets(
@@ -222,7 +297,8 @@ def _resources(used: TemplatedDataset, path: Path, word: str, lookup: Lookup) ->
     about = f"{word.capitalize()} dataset {used.dataset_id}, template {used.dataset_template_id}"
     missing = [key for key, is_optional in deferred.items() if not is_optional and key not in given]
     if missing:
-        yield Finding((*path, "resources"), f"{about}: no path is given for {', '.join(missing)}.")
+        text = f"{about}: no path is given for {', '.join(missing)}."
+        yield Finding((*path, "resources", missing[0]), text)
     if unknown := [key for key in given if key not in deferred]:
         known = ", ".join(deferred) or "none"
         text = f"{about}: the template has no file {', '.join(unknown)}. It has: {known}."
@@ -233,5 +309,5 @@ def _annotations(info: dict[str, Any], record: RunRecord) -> list[Finding]:
     required = (info.get("annotations") or {}).get("required", [])
     if missing := [key for key in required if key not in (record.annotations or {})]:
         text = f"These annotations are required and missing: {', '.join(missing)}."
-        return [Finding(("annotations",), text)]
+        return [Finding(("annotations", missing[0]), text)]
     return []

@@ -1,6 +1,7 @@
-"""Registering model runs: each is checked in the request, and recorded by a job."""
+"""What can be done to model runs. Each change is checked in the request, and recorded by a job."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -8,11 +9,18 @@ from django.db import transaction
 
 from jobs import lifecycle
 from jobs.models import Job
-from registry.access import Level
+from registry import access, references, services
+from registry.access import Level, Role
+from registry.kinds.runs import ModelRun, RecordStatus, RunRecord
 from registry.model_runs import records
 from registry.model_runs.records import Finding, Lookup
+from registry.models import Item, Relation
+from registry.provenance import relations
+from registry.references import Named
 from registry.services import rules
 from registry.services.rules import Refused
+
+MOST_CONSUMERS = 50  # of an orphaned dataset, that are named
 
 
 class RunRefused(Refused):
@@ -28,19 +36,25 @@ class RunRefused(Refused):
         return all(finding.is_unreadable for finding in self.findings)
 
 
+@dataclass(frozen=True)
+class Orphan:
+    """A dataset that no run would have produced any more, and who uses it."""
+
+    dataset: Named
+    consumers: list[Named]
+
+
 def register(*, record: Mapping[str, Any], owner: User) -> Job:
     """Check a record and queue the job that registers the run. Returns the job.
 
     Raises NotAllowed, Findings for a record of the wrong shape, or RunRefused with every finding.
     """
     rules.need_level(owner, Level.WRITE)
-    parsed = records.parse(record)
-    if findings := records.check(parsed, Lookup(owner)):
-        raise RunRefused(findings)
+    parsed = _checked(record, owner)
     with transaction.atomic():
         return lifecycle.submit(
             sub_type="MODEL_RUN_PROV_LODGE",
-            payload={"record": parsed.model_dump(mode="json", exclude_none=True)},
+            payload={"record": records.stored(parsed)},
             owner=owner,
             subject=parsed.workflow_template_id,
         )
@@ -59,3 +73,165 @@ def register_batch(*, batch: Sequence[Mapping[str, Any]], owner: User) -> Job:
         return lifecycle.submit(
             sub_type="MODEL_RUN_BATCH_SUBMIT", payload={"records": list(batch)}, owner=owner
         )
+
+
+def update(
+    *,
+    handle: str,
+    record: Mapping[str, Any],
+    reason: str,
+    by: User,
+    seen: int | None = None,
+) -> Job:
+    """Check a new record of a run, and queue the job that puts it in the place of the present one,
+    with its edges. Returns the job.
+
+    `seen` is the revision that the user saw: if there is a newer one then, the job fails and says
+    so. Raises Refused, Findings for a record of the wrong shape, or RunRefused.
+    """
+    rules.need_level(by, Level.WRITE)
+    parsed = _checked(record, by)
+    with transaction.atomic():
+        run = changeable(handle, by)
+        return _submit_update(run, parsed, rules.need_reason(reason), by, seen)
+
+
+def revert(*, handle: str, number: int, reason: str, by: User) -> Job:
+    """Queue the job that gives a run the record of one of its revisions again. Returns the job.
+
+    Raises Refused, or RunRefused if that record cannot be registered today.
+    """
+    rules.need_level(by, Level.WRITE)
+    with transaction.atomic():
+        run = changeable(handle, by)
+        old = run.revisions.filter(number=number).first()
+        if old is None:
+            raise Refused(f"{handle} has no revision {number}. Its history lists those there are.")
+        parsed = _checked(old.info["record"], by)
+        text = f"Reverted to revision {number}: {rules.need_reason(reason)}"
+        return _submit_update(run, parsed, text, by, None)
+
+
+def link_study(*, handle: str, study: str, by: User) -> Job:
+    """Say of a run which study it is part of, as a new revision, and queue the job that renews its
+    edges and its document. Returns the job.
+
+    Raises Refused; a link is taken back by editing the run.
+    """
+    rules.need_level(by, Level.WRITE)
+    lookup = Lookup(by)
+    lookup.fetch([study])
+    with transaction.atomic():
+        run = _known_run(handle)
+        if fault := lookup.fault(study, "STUDY", "Study")[0]:
+            raise Refused(fault)
+        present = run.info["record"].get("study_id")
+        if present:
+            raise Refused(
+                f"{handle} is part of the study {present} already. Edit it to change that."
+            )
+        rules.need_role(by, run, Role.METADATA_WRITE)
+        rules.need_unlocked(run, by)
+        record = records.parse(run.info["record"] | {"study_id": study})
+        services.rewrite(
+            item=run,
+            content=ModelRun(
+                display_name=record.display_name,
+                record=record,
+                prov_serialisation=run.info["prov_serialisation"],
+                record_status=RecordStatus.COMPLETE,
+            ),
+            reason=f"Linked to the study {study}",
+            by=by,
+        )
+        job = lifecycle.submit(
+            sub_type="MODEL_RUN_LODGE_ONLY",
+            payload={"model_run_record_id": handle, "record": records.stored(record)},
+            owner=by,
+            subject=handle,
+        )
+        return _followed(run, job)
+
+
+def remove_provenance(*, handle: str, by: User, dry_run: bool = False) -> list[Relation]:
+    """Drop the edges that a run claims; those that others claim, too, live on. Returns its claims,
+    with the items at their ends. A dry run only lists them.
+
+    Raises NotAllowed for all but administrators of the registry, or Refused.
+    """
+    rules.need_level(by, Level.ADMIN)
+    with transaction.atomic():
+        run = _known_run(handle)
+        claims = list(Relation.objects.filter(record=run).select_related("source", "target"))
+        if not dry_run:
+            relations.replace(record=run, edges=[])
+    return claims
+
+
+def orphans(*, run: Item, record: Mapping[str, Any], user: User) -> list[Orphan]:
+    """What an edit would leave without its origin: datasets that the run no longer produces, that
+    no other run does, and that some run uses."""
+    kept = {used["dataset_id"] for used in record.get("outputs") or []}
+    let_go = {used["dataset_id"] for used in run.info["record"]["outputs"]} - kept
+    others = Relation.objects.exclude(record=run).filter(record__subtype=ModelRun.subtype)
+    made = others.filter(type=Relation.Type.WAS_GENERATED_BY, source__handle__in=let_go)
+    let_go -= set(made.values_list("source__handle", flat=True))
+    uses = others.filter(type=Relation.Type.USED, target__handle__in=let_go).order_by("pk")
+    pairs = uses.values_list("target__handle", "source__handle")[:MOST_CONSUMERS]
+    consumers: dict[str, list[str]] = {}
+    for dataset, consumer in pairs:
+        consumers.setdefault(dataset, []).append(consumer)
+    named = references.named(
+        [*consumers, *(one for some in consumers.values() for one in some)], user
+    )
+    return [
+        Orphan(named[dataset], [named[one] for one in dict.fromkeys(some)])
+        for dataset, some in consumers.items()
+    ]
+
+
+def changeable(handle: str, by: User) -> Item:
+    """The run, held until the transaction ends, if `by` may change it. Raises Refused."""
+    run = _known_run(handle)
+    rules.need_role(by, run, Role.METADATA_WRITE)
+    rules.need_unlocked(run, by)
+    return run
+
+
+def may_change(run: Item, user: User) -> bool:
+    """True for who may edit the run, were it not locked."""
+    return access.level(user) >= Level.WRITE and Role.METADATA_WRITE in access.roles(user, run)
+
+
+def _known_run(handle: str) -> Item:
+    run = rules.known(handle, for_update=True)
+    rules.need_kind(run, ModelRun)
+    rules.need_complete(run)
+    return run
+
+
+def _checked(data: Mapping[str, Any], user: User) -> RunRecord:
+    parsed = records.parse(data)
+    if findings := records.check(parsed, Lookup(user)):
+        raise RunRefused(findings)
+    return parsed
+
+
+def _submit_update(run: Item, record: RunRecord, reason: str, by: User, seen: int | None) -> Job:
+    payload = {
+        "model_run_record_id": run.handle,
+        "updated_record": records.stored(record),
+        "reason": reason,
+        "seen": seen,
+    }
+    job = lifecycle.submit(
+        sub_type="MODEL_RUN_UPDATE", payload=payload, owner=by, subject=run.handle
+    )
+    return _followed(run, job)
+
+
+def _followed(run: Item, job: Job) -> Job:
+    """Let the page of the run show the job."""
+    run.system |= {"session_id": str(job.session_id)}
+    run.save(update_fields=["system"])
+    return job

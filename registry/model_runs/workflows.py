@@ -1,6 +1,8 @@
-"""The jobs of model runs: lodging one, and launching a batch of them.
+"""The jobs of model runs: lodging one, changing one, and launching a batch of them.
 
-Payload and result keys are wire facts (domain reference, 4.1).
+Payload and result keys are wire facts (domain reference, 4.1). Each job acts with the rights that
+its owner has when it runs, and checks everything again: what was right in the request may no longer
+be.
 """
 
 from typing import Any
@@ -12,13 +14,40 @@ from jobs.worker import Run
 from registry import services
 from registry.kinds import Findings
 from registry.kinds.runs import ModelRun, RecordStatus, RunRecord
-from registry.model_runs import records
+from registry.model_runs import records, sheets
 from registry.model_runs.records import Lookup
+from registry.model_runs.services import changeable
+from registry.models import Item
 from registry.provenance import documents, relations
+from registry.provenance.relations import RunParts
+from registry.services import Refused, rules
 
 
 class LodgePayload(Payload):
     record: dict[str, Any]
+    revalidate: bool = False
+    user_info: str = ""
+
+
+class LodgeOnlyPayload(Payload):
+    model_run_record_id: str
+    record: dict[str, Any]
+    revalidate: bool = False
+    user_info: str = ""
+
+
+class UpdatePayload(Payload):
+    model_run_record_id: str
+    updated_record: dict[str, Any]
+    reason: str
+    revalidate: bool = False
+    user_info: str = ""
+    seen: int | None = None  # the revision that the change is based on
+
+
+class UpdateLodgeOnlyPayload(Payload):
+    model_run_record_id: str
+    updated_record: dict[str, Any]
     revalidate: bool = False
     user_info: str = ""
 
@@ -36,8 +65,11 @@ class LodgeResult(Payload):
 
 
 class BatchPayload(Payload):
+    """Records, or the sheet whose rows were submitted by this job."""
+
     records: list[dict[str, Any]]
     user_info: str = ""
+    sheet: UUID | None = None
 
 
 class BatchResult(Payload):
@@ -52,24 +84,72 @@ class BatchResult(Payload):
     result=LodgeResult,
 )
 def lodge_model_run(run: Run, payload: LodgePayload) -> LodgeResult:
-    """Register a model run and write its edges, with the rights that its owner has now."""
+    """Register a model run and write its edges."""
     record = _record(payload.record)
-    lookup = Lookup(run.owner)
-    findings = records.check(record, lookup)
-    if findings:
-        raise PermanentError(" ".join(finding.text for finding in findings))
+    parts = _parts(record, run)
     handle = services.mint()
-    parts = records.parts(record, lookup)
-    document = documents.of_run(handle, record, parts)
-    content = ModelRun(
-        display_name=record.display_name,
-        record=record,
-        prov_serialisation=document,
-        record_status=RecordStatus.LODGED,
+    item = services.create(
+        handle=handle,
+        content=_content(handle, record, parts),
+        owner=run.owner,
+        system={"session_id": str(run.job.session_id)},
     )
-    item = services.create(handle=handle, content=content, owner=run.owner)
     relations.lodge(record=item, edges=relations.of_run(run=item, parts=parts))
-    return LodgeResult(record=Lodged(id=handle, prov_json=document, record=item.info["record"]))
+    return _lodged(item)
+
+
+@definitions.job(
+    type="PROV_LODGE",
+    sub_type="MODEL_RUN_UPDATE",
+    title="Update Model Run",
+    payload=UpdatePayload,
+    result=LodgeResult,
+)
+def update_model_run(run: Run, payload: UpdatePayload) -> LodgeResult:
+    """Put another record in the place of a run's, as a new revision, and its edges in the place of
+    the former ones."""
+    record = _record(payload.updated_record)
+    parts = _parts(record, run)
+    item = _changeable(payload.model_run_record_id, run)
+    try:
+        services.rewrite(
+            item=item,
+            content=_content(item.handle, record, parts),
+            reason=rules.need_reason(payload.reason),
+            by=run.owner,
+            seen=payload.seen,
+        )
+    except Refused as refused:
+        raise PermanentError(f"{refused} Nothing was changed; edit the run again.") from None
+    relations.replace(record=item, edges=relations.of_run(run=item, parts=parts))
+    return _lodged(item)
+
+
+@definitions.job(
+    type="PROV_LODGE",
+    sub_type="MODEL_RUN_LODGE_ONLY",
+    title="Lodge Provenance of Model Run",
+    payload=LodgeOnlyPayload,
+    result=LodgeResult,
+)
+def lodge_only(run: Run, payload: LodgeOnlyPayload) -> LodgeResult:
+    """Write the edges and the document of a run anew, after a link to a study or as a repair.
+
+    They are those of the record that the run has by then, so that an edit which came between is
+    not undone in the graph.
+    """
+    return _lodged(_relodged(payload.model_run_record_id, run))
+
+
+@definitions.job(
+    type="PROV_LODGE",
+    sub_type="MODEL_RUN_UPDATE_LODGE_ONLY",
+    title="Lodge Provenance of Updated Model Run",
+    payload=UpdateLodgeOnlyPayload,
+)
+def update_lodge_only(run: Run, payload: UpdateLodgeOnlyPayload) -> None:
+    """As MODEL_RUN_LODGE_ONLY; an administrator's repair after an edit."""
+    _relodged(payload.model_run_record_id, run)
 
 
 @definitions.job(
@@ -78,18 +158,20 @@ def lodge_model_run(run: Run, payload: LodgePayload) -> LodgeResult:
     title="Launch Batch of Model Runs",
     payload=BatchPayload,
     result=BatchResult,
+    timeout=600,
 )
 def submit_batch(run: Run, payload: BatchPayload) -> BatchResult:
     """Launch one job for each record, in order; each is checked by its own job."""
+    found = list(sheets.submitted_records(run.job.session_id)) if payload.sheet else payload.records
     payloads = [
         LodgePayload(record=record, revalidate=True, user_info=payload.user_info)
-        for record in payload.records
+        for record in found
     ]
     batch = lifecycle.submit_batch(
         sub_type="MODEL_RUN_PROV_LODGE",
         payloads=payloads,
         owner=run.owner,
-        title=f"{len(payloads):,} model runs",
+        title=f"{len(payloads):,} model run{'s' if len(payloads) != 1 else ''}",
     )
     return BatchResult(batch_id=batch.pk)
 
@@ -99,3 +181,46 @@ def _record(data: dict[str, Any]) -> RunRecord:
         return records.parse(data)
     except Findings as findings:
         raise PermanentError(" ".join(findings.lines())) from None
+
+
+def _parts(record: RunRecord, run: Run) -> RunParts:
+    """The items that the record names. Raises PermanentError with every finding."""
+    lookup = Lookup(run.owner)
+    if findings := records.check(record, lookup):
+        raise PermanentError(" ".join(finding.text for finding in findings))
+    return records.parts(record, lookup)
+
+
+def _changeable(handle: str, run: Run) -> Item:
+    try:
+        return changeable(handle, run.owner)
+    except Refused as refused:
+        raise PermanentError(str(refused)) from None
+
+
+def _content(handle: str, record: RunRecord, parts: RunParts) -> ModelRun:
+    return ModelRun(
+        display_name=record.display_name,
+        record=record,
+        prov_serialisation=documents.of_run(handle, record, parts),
+        record_status=RecordStatus.LODGED,
+    )
+
+
+def _relodged(handle: str, run: Run) -> Item:
+    item = _changeable(handle, run)
+    record = _record(item.info["record"])
+    parts = _parts(record, run)
+    services.amend(item=item, content=_content(handle, record, parts))
+    relations.replace(record=item, edges=relations.of_run(run=item, parts=parts))
+    return item
+
+
+def _lodged(item: Item) -> LodgeResult:
+    return LodgeResult(
+        record=Lodged(
+            id=item.handle,
+            prov_json=item.info["prov_serialisation"],
+            record=item.info["record"],
+        )
+    )

@@ -73,3 +73,14 @@ def lodge(*, record: Item, edges: Iterable[Edge]) -> None:
         ],
         ignore_conflicts=True,
     )
+
+
+def replace(*, record: Item, edges: Iterable[Edge]) -> None:
+    """Make these the edges that an activity claims, and no others. An edge that it lets go lives on
+    while another activity claims it (domain reference, 5.2)."""
+    wanted = {(edge.source.pk, str(edge.type), edge.target.pk): edge for edge in edges}
+    claims = Relation.objects.filter(record=record).values_list("pk", "source", "type", "target")
+    present = {(source, kind, target): pk for pk, source, kind, target in claims}
+    gone = [pk for key, pk in present.items() if key not in wanted]
+    Relation.objects.filter(pk__in=gone).delete()
+    lodge(record=record, edges=[edge for key, edge in wanted.items() if key not in present])

@@ -6,12 +6,14 @@ these functions, each of which is one transaction.
 """
 
 from registry.services.content import (
+    amend,
     create,
     create_version,
     mint,
     register,
     register_self,
     revert,
+    rewrite,
     seed,
     update,
     validate,
@@ -42,6 +44,7 @@ __all__ = [
     "PersonNeeded",
     "Refused",
     "WrongKind",
+    "amend",
     "assign_person",
     "change_access",
     "clear_person",
@@ -58,6 +61,7 @@ __all__ = [
     "register",
     "register_self",
     "revert",
+    "rewrite",
     "seed",
     "settings_of",
     "unlock",

@@ -93,16 +93,18 @@ def seed(*, subtype: str, owner: User) -> Item:
     return item
 
 
-def create(*, handle: str, content: Kind, owner: User) -> Item:
+def create(
+    *, handle: str, content: Kind, owner: User, system: Mapping[str, Any] | None = None
+) -> Item:
     """Write a complete item, its first revision and its access under a minted id, in the caller's
-    transaction, after all rules were checked."""
+    transaction, after all rules were checked. `system` is what to keep beside its content."""
     now = timezone.now()
     item = Item(
         handle=handle,
         category=content.category,
         subtype=content.subtype,
         owner=owner,
-        system=content.system(handle),
+        system=content.system(handle) | dict(system or {}),
         by_hand=content.user_made,
         version=1 if content.versioned else None,
         created_at=now,
@@ -110,6 +112,23 @@ def create(*, handle: str, content: Kind, owner: User) -> Item:
     _write(item, content.stored(), reason=FIRST_REASON, by=owner, at=now)
     _give_default_access(item)
     return item
+
+
+def rewrite(*, item: Item, content: Kind, reason: str, by: User, seen: int | None = None) -> None:
+    """Replace the content of an item that a job makes, as one more revision, in the caller's
+    transaction, which holds the item and has checked all rules. Raises ChangedMeanwhile."""
+    _need_nothing_newer(item, seen)
+    _write(item, content.stored(), reason=reason, by=by)
+
+
+def amend(*, item: Item, content: Kind) -> None:
+    """Renew what the system says in the content of an item, in the caller's transaction. That is
+    no change that a person made, so the newest revision is renewed with it (domain reference,
+    2.3)."""
+    item.info = content.stored()
+    item.save(update_fields=["info"])
+    newest = item.revisions.order_by("-number")[:1]
+    item.revisions.filter(pk__in=[revision.pk for revision in newest]).update(info=item.info)
 
 
 def update(

@@ -3,34 +3,42 @@
 import json
 import time
 from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
+from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from jobs import progress
 from jobs.models import Batch, Job, Status, no_worker
-from registry.kinds import Findings
 from registry.management.content import add_user, opened, told, user_named
 from registry.management.import_lines import entry, written
-from registry.model_runs import records, services
+from registry.model_runs import fingerprints, records, services, sheets
 from registry.model_runs.records import Lookup
+from registry.models import RunSheet, SheetRow
 
-MOST_ROWS = 20_000
+MOST_LINES = 20_000  # of JSON: they travel in one job
 WIDTH = 40  # characters of the progress bar
 LOOK_EVERY = 0.5  # seconds: counting a batch costs the workers time
+State = SheetRow.State
 
 
 class Command(BaseCommand):
     help = (
-        "Registers the model runs of a file, one JSON record a line. Every line is checked first; "
-        "nothing is registered if one is wrong, unless --skip-faulty."
+        "Registers the model runs of a file: CSV as the page of a workflow template gives it, or "
+        "one JSON record a line. All are checked first; nothing is registered if one is wrong, "
+        "unless --skip-faulty. Runs that exist already are left out, unless --force."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("file", help="JSON lines; - is standard input.")
+        parser.add_argument("file", help="CSV or JSON lines; - is standard input.")
         add_user(parser, "The user who registers the runs.")
         parser.add_argument(
-            "--skip-faulty", action="store_true", help="Register the lines that are right."
+            "--skip-faulty", action="store_true", help="Register those that are right."
+        )
+        parser.add_argument(
+            "--force", action="store_true", help="Also those that exist already, once more."
         )
         parser.add_argument("--dry-run", action="store_true", help="Only check.")
         parser.add_argument("--wait", action="store_true", help="Follow the batch to its end.")
@@ -41,29 +49,90 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         owner = user_named(options["user"])
-        lines = _read(options["file"])
-        good, faults = _checked(lines, Lookup(owner))
-        for fault in faults:
-            self.stderr.write(fault)
-        if faults and not options["skip_faulty"]:
-            raise CommandError(
-                f"Nothing was registered: {len(lines) - len(good)} of {len(lines)} lines are "
-                "wrong. Mend them, or register the others with --skip-faulty."
-            )
+        with opened(options["file"]) as stream:
+            is_json = stream.peek(100).lstrip(b"\xef\xbb\xbf \r\n\t")[:1] in (b"{", b"[", b"")  # type: ignore[attr-defined]
+            register = self._lines if is_json else self._sheet
+            job, outcome = register(stream, owner, options)
         if options["dry_run"]:
-            self.stdout.write(f"{len(good)} of {len(lines)} lines can be registered.")
+            self.stdout.write(
+                json.dumps(outcome) if options["json"] else f"{_sum(outcome)} can be registered."
+            )
             return
-        with told():
-            job = services.register_batch(batch=good, owner=owner)
-        outcome: dict[str, Any] = {"session_id": str(job.session_id), "submitted": len(good)}
-        if options["wait"]:
+        if options["wait"] and job:
             outcome |= self._followed(job, options["timeout"], quiet=options["json"])
         if options["json"]:
             self.stdout.write(json.dumps(outcome))
         else:
-            self.stdout.write(f"{len(good)} model runs submitted; job {job.session_id}.")
+            self.stdout.write(
+                f"{_sum(outcome)} submitted{f'; job {job.session_id}' if job else ''}."
+            )
         if outcome.get("failed"):
             raise CommandError(f"{outcome['failed']} runs failed; their jobs say why.")
+
+    def _sheet(
+        self, stream: Any, owner: User, options: dict[str, Any]
+    ) -> tuple[Job | None, dict[str, Any]]:
+        """Register the rows of a CSV file."""
+        with told():
+            name = Path(options["file"]).name
+            sheet = sheets.load(stream=stream, file_name=name, owner=owner)
+        for warning in sheet.warnings:
+            self.stderr.write(warning)
+        counts = sheet.counts()
+        try:
+            self._blame(_row_faults(sheet), sum(counts.values()), counts[State.FAULTY], options)
+        except CommandError:
+            sheet.delete()
+            raise
+        if options["force"]:
+            counts[State.NEW] += sheets.force(sheet=sheet)
+            counts[State.EXISTING] = 0
+        outcome = {
+            "submitted": counts[State.NEW],
+            "retried": counts[State.RETRY],
+            "existing": counts[State.EXISTING],
+            "faulty": counts[State.FAULTY],
+        }
+        if options["dry_run"] or not (counts[State.NEW] or counts[State.RETRY]):
+            sheet.delete()
+            return None, outcome
+        with told():
+            job = sheets.submit(sheet=sheet, by=owner).job
+        return job, outcome | ({"session_id": str(job.session_id)} if job else {})
+
+    def _lines(
+        self, stream: Any, owner: User, options: dict[str, Any]
+    ) -> tuple[Job | None, dict[str, Any]]:
+        """Register the records of a file of JSON lines."""
+        lines = _read(stream, options["file"])
+        good, faults = _checked(lines, Lookup(owner))
+        self._blame(faults, len(lines), len(lines) - len(good), options)
+        new = {fingerprints.of(record): record for record in good}
+        if not options["force"]:
+            for fingerprint in fingerprints.earlier(new, owner):
+                del new[fingerprint]
+        batch = good if options["force"] else list(new.values())
+        outcome = {
+            "submitted": len(batch),
+            "retried": 0,
+            "existing": len(good) - len(batch),
+            "faulty": len(lines) - len(good),
+        }
+        if options["dry_run"] or not batch:
+            return None, outcome
+        with told():
+            job = services.register_batch(batch=batch, owner=owner)
+        return job, outcome | {"session_id": str(job.session_id)}
+
+    def _blame(self, faults: Iterable[str], total: int, faulty: int, options: Any) -> None:
+        """Print every fault. Raises CommandError if nothing may be registered therefore."""
+        for fault in faults:
+            self.stderr.write(fault)
+        if faulty and not options["skip_faulty"]:
+            raise CommandError(
+                f"Nothing was registered: {faulty} of {total} are wrong. Mend them, or register "
+                "the others with --skip-faulty."
+            )
 
     def _followed(self, job: Job, seconds: float, *, quiet: bool) -> dict[str, Any]:
         """Draw a bar until the batch has ended. Raises CommandError if it does not in time."""
@@ -93,14 +162,36 @@ class Command(BaseCommand):
             time.sleep(LOOK_EVERY)
 
 
-def _read(file: str) -> list[tuple[int, bytes]]:
+def _sum(outcome: dict[str, Any]) -> str:
+    """What was found, in words: "3 model runs (2 exist already, 1 is faulty)"."""
+    count = outcome["submitted"] + outcome["retried"]
+    others = [
+        f"{outcome[name]} {words}"
+        for name, words in (
+            ("retried", "tried again"),
+            ("existing", "left out, which exist already"),
+            ("faulty", "left out, which are wrong"),
+        )
+        if outcome[name]
+    ]
+    runs = f"{count} model run{'' if count == 1 else 's'}"
+    return f"{runs} ({', '.join(others)})" if others else runs
+
+
+def _row_faults(sheet: RunSheet) -> Iterable[str]:
+    for row in sheet.rows.filter(state=State.FAULTY).iterator(500):
+        yield from (f"row {row.number}: {text}" for text in sheets.told(row, sheet.columns))
+
+
+def _read(stream: Any, file: str) -> list[tuple[int, bytes]]:
     """The lines that are not blank, with their numbers. Raises CommandError."""
-    with opened(file) as stream:
-        lines = list(written(stream, file))
+    lines = list(written(stream, file))
     if not lines:
         raise CommandError(f"{file} holds no record.")
-    if len(lines) > MOST_ROWS:
-        raise CommandError(f"{file} has {len(lines):,} records; at most {MOST_ROWS:,} at once.")
+    if len(lines) > MOST_LINES:
+        raise CommandError(
+            f"{file} has {len(lines):,} records; at most {MOST_LINES:,} at once, or more as CSV."
+        )
     return lines
 
 
@@ -112,17 +203,15 @@ def _checked(
     faults: list[str] = []
     for number, line in lines:
         try:
-            record = records.parse(entry(line))
-        except Findings as findings:
-            faults += [f"line {number}: {text}" for text in findings.lines()]
-            continue
+            data = entry(line)
         except ValueError as error:
             faults.append(f"line {number}: {error}")
             continue
-        if found := records.check(record, lookup):
-            faults += [
-                f"line {number}: {'.'.join(map(str, one.path))}: {one.text}" for one in found
-            ]
-        else:
-            good.append(record.model_dump(mode="json", exclude_none=True))
+        record, found = records.examine(data, lookup)
+        if record:
+            good.append(records.stored(record))
+        faults += [
+            f"line {number}: {'.'.join(map(str, one.path)) or 'record'}: {one.text}"
+            for one in found
+        ]
     return good, faults

@@ -56,13 +56,13 @@ def test_every_fault_of_every_line_is_told_and_nothing_registered(
     _, errors, refusal = run(file)
     for told in (
         "line 2: study_id: Study: there is no item 10378.1/9",
-        "line 2: annotations: These annotations",
+        "line 2: annotations.random seed: These annotations",
         "line 3: This is not JSON",
         "line 4: end_time: The run cannot end before it begins",
         "line 5: ",
     ):
         assert told in errors
-    assert "4 of 5 lines are wrong" in refusal
+    assert "4 of 5 are wrong" in refusal
     assert not Job.objects.filter(sub_type="MODEL_RUN_BATCH_SUBMIT").exists()
     out, _, refusal = run(file, "--skip-faulty", "--json")
     assert (json.loads(out)["submitted"], refusal) == (1, "")
@@ -71,7 +71,7 @@ def test_every_fault_of_every_line_is_told_and_nothing_registered(
 def test_a_dry_run_only_checks(workflow: Workflow, user: User, file: Path) -> None:
     write(file, workflow.record())
     out, _, _ = run(file, "--dry-run")
-    assert "1 of 1 lines can be registered" in out
+    assert "1 model run can be registered" in out
     assert not Job.objects.filter(sub_type="MODEL_RUN_BATCH_SUBMIT").exists()
 
 

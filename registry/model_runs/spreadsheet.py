@@ -1,0 +1,125 @@
+"""CSV as spreadsheets write it and read it: separators, marks, line ends, and formulas."""
+
+import codecs
+import csv
+import io
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import BinaryIO
+
+from registry.services.rules import Refused
+
+SEPARATORS = ",;\t"
+LONGEST_CELL = 131_072  # characters: what the csv module takes
+# What a spreadsheet would run as a formula. An apostrophe before it makes it text.
+_FORMULA = re.compile("'*[=+\\-@\t\r]")
+_MADE_SAFE = re.compile("'+[=+\\-@\t\r]")
+_SEPARATOR_LINE = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
+CHUNK = 1 << 16  # bytes
+
+
+def read(stream: BinaryIO, most_rows: int, most_bytes: int) -> Iterator[tuple[int, list[str]]]:
+    """Every row that is not blank with its number as the spreadsheet counts them, the first being
+    1. Cells are trimmed, and what was made safe is as it was.
+
+    Raises Refused for what is no CSV in UTF-8, and at the limits.
+    """
+    text = _decoded(stream, most_bytes)
+    separator, start, offset = _separator(text)
+    lines = io.StringIO(text[start:], newline="")
+    reader = csv.reader(lines, delimiter=separator, strict=True)
+    number, found = offset, 0
+    try:
+        for row in reader:
+            number += 1
+            cells = [_plain(cell) for cell in row]
+            if not any(cells):
+                continue
+            found += 1
+            if found > most_rows + 1:
+                raise Refused(
+                    f"The file has more than {most_rows:,} rows, which is the limit. Divide it "
+                    "into several files."
+                )
+            yield number, cells
+    except csv.Error as error:
+        raise Refused(_broken(number + 1, str(error))) from None
+
+
+def write(rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    """Rows as CSV, line by line, beginning with the mark by which Excel knows UTF-8."""
+    line = io.StringIO()
+    writer = csv.writer(line)
+    yield codecs.BOM_UTF8.decode()
+    for row in rows:
+        writer.writerow([safe(cell) for cell in row])
+        yield line.getvalue()
+        line.seek(0)
+        line.truncate()
+
+
+def safe(cell: str) -> str:
+    """A cell that no spreadsheet runs as a formula; `read` makes it what it was."""
+    return f"'{cell}" if _FORMULA.match(cell) else cell
+
+
+def _plain(cell: str) -> str:
+    trimmed = cell.strip()
+    return trimmed[1:] if _MADE_SAFE.match(trimmed) else trimmed
+
+
+def _decoded(stream: BinaryIO, most_bytes: int) -> str:
+    data = bytearray()
+    while chunk := stream.read(CHUNK):
+        data += chunk
+        if len(data) > most_bytes:
+            raise Refused(
+                f"The file is larger than {most_bytes / 1024**2:,.0f} MB, which is the limit. "
+                "Divide it into several files."
+            )
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise Refused('The file is UTF-16 text. Save it as "CSV UTF-8" and upload it again.')
+    if data.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
+        raise Refused('This is a workbook, not CSV. Save the sheet as "CSV UTF-8" and upload that.')
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise Refused(
+            f"Line {line} holds a character that is not UTF-8. Save the file as "
+            '"CSV UTF-8" and upload it again.'
+        ) from None
+
+
+def _separator(text: str) -> tuple[str, int, int]:
+    """The separator, where the table starts, and how many rows stand before it: Excel may write a
+    first line that names the separator."""
+    first, _, _ = text.partition("\n")
+    if named := _SEPARATOR_LINE.fullmatch(first.strip()):
+        return named[1], len(first) + 1, 1
+    outside = re.sub('"(?:[^"]|"")*"', "", _first_row(text))
+    return max(SEPARATORS, key=outside.count), 0, 0
+
+
+def _first_row(text: str) -> str:
+    """The header with the line breaks in its quoted cells: up to one that is outside quotes."""
+    quoted = False
+    for place, character in enumerate(text):
+        if character == '"':
+            quoted = not quoted
+        elif character in "\r\n" and not quoted and text[:place].strip():
+            return text[:place]
+    return text
+
+
+def _broken(number: int, error: str) -> str:
+    if "field larger than" in error:
+        return f"Row {number} has a cell of more than {LONGEST_CELL:,} characters. Shorten it."
+    if "unexpected end" in error:
+        return (
+            f'Row {number} has a quotation mark (") that is never closed, so the file ends in it.'
+        )
+    return (
+        f"Row {number} cannot be read as CSV: after a closing quotation mark there is more text. "
+        'A quotation mark inside a quoted cell is written twice ("").'
+    )
