@@ -37,7 +37,6 @@ class Progress:
     """A workflow as its panel shows it. `open_jobs` is False for readers who may see that the
     workflow is there, but not open its jobs."""
 
-    workflow: Workflow
     title: str
     purpose: str
     steps: list[Step]
@@ -93,7 +92,12 @@ def of_workflow(workflow: Workflow, *, open_jobs: bool) -> Progress:
         Step(number=index + 1, title=definitions.title_of(sub_type), job=jobs.get(index))
         for index, sub_type in enumerate(sub_types)
     ]
-    return Progress(workflow, title, purpose, steps, open_jobs)
+    return Progress(title, purpose, steps, open_jobs)
+
+
+def of_job(job: Job, *, purpose: str, open_jobs: bool) -> Progress:
+    """A job that is no step of a workflow, shown as one of a single step."""
+    return Progress(job.title, purpose, [Step(1, job.title, job)], open_jobs)
 
 
 def of_batches(batch_ids: Iterable[UUID]) -> dict[UUID, Counter[str]]:

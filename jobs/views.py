@@ -137,7 +137,11 @@ def workflow_panel(request: HtmxRequest, workflow: Workflow, *, refresh_url: str
 def panel(request: HtmxRequest, workflow: Workflow, *, refresh_url: str) -> dict[str, Any]:
     """The context of `jobs/_workflow_panel.html`. Only who may see its jobs gets links to them."""
     open_jobs = workflow.owner_id == request.user.pk or sees_all_jobs(request.user)
-    flow = progress.of_workflow(workflow, open_jobs=open_jobs)
+    return panel_of(progress.of_workflow(workflow, open_jobs=open_jobs), refresh_url=refresh_url)
+
+
+def panel_of(flow: progress.Progress, *, refresh_url: str) -> dict[str, Any]:
+    """The context of that panel for what is known of its progress."""
     nobody = flow.is_waiting and no_worker()
     return {
         "flow": flow,

@@ -31,16 +31,22 @@ class Page(Generic[M]):
 
 
 def keyset(
-    queryset: QuerySet[M], after: str | None = None, limit: int = PAGE_SIZE, *, key: str = "id"
+    queryset: QuerySet[M],
+    after: str | None = None,
+    limit: int = PAGE_SIZE,
+    *,
+    key: str = "id",
+    descending: bool = True,
 ) -> Page[M]:
-    """Cut one page out of `queryset`, by descending `key`: a whole number, distinct in it.
+    """Cut one page out of `queryset`, by `key`: a whole number, distinct in it.
 
     `after` is the `next` of the page before. A cursor that is no key of ours, or behind which
     nothing is left, gives the first page: a stale or mangled link still leads somewhere useful.
     """
     number = _number(after)
-    ordered = queryset.order_by(f"-{key}")
-    rest = ordered if number is None else ordered.filter(**{f"{key}__lt": number})
+    sign, than = ("-", "lt") if descending else ("", "gt")
+    ordered = queryset.order_by(f"{sign}{key}")
+    rest = ordered if number is None else ordered.filter(**{f"{key}__{than}": number})
     return _page(ordered, rest, limit, lambda row: str(getattr(row, key)))
 
 

@@ -274,6 +274,71 @@ ITEMS = [
             }
         },
     ),
+    DemoItem(
+        "modeller",
+        "DATASET",
+        {
+            "collection_format": {
+                "associations": {
+                    "organisation_id": "@Coral Futures Institute",
+                    "data_custodian_id": "@Mara Okafor",
+                },
+                "approvals": {
+                    "ethics_registration": {},
+                    "ethics_access": {},
+                    "indigenous_knowledge": {},
+                    "export_controls": {},
+                },
+                "dataset_info": {
+                    "name": "Connectivity of the Great Barrier Reef, spawning season 2024",
+                    "description": "A matrix for each of three seeds of the particle release.",
+                    "access_info": {"reposited": True},
+                    "publisher_id": "@Coral Futures Institute",
+                    "created_date": {"relevant": True, "value": "2026-02-11"},
+                    "published_date": {},
+                    "license": "https://creativecommons.org/licenses/by/4.0/",
+                    "formats": ["NetCDF"],
+                    "keywords": ["connectivity", "larvae", "Great Barrier Reef"],
+                },
+            }
+        },
+    ),
+]
+
+# Model runs, which a batch of jobs registers: one for each seed.
+RUNS_BY = "modeller"
+RUNS: list[dict[str, Any]] = [
+    {
+        "workflow_template_id": "@Connectivity of one season",
+        "model_version": "v3.2.1",
+        "inputs": [
+            {
+                "dataset_template_id": "@Hourly currents of one season",
+                "dataset_id": "@Currents of the Great Barrier Reef, spawning season 2024",
+                "dataset_type": "DATA_STORE",
+                "resources": {"currents": "2024/"},
+            }
+        ],
+        "outputs": [
+            {
+                "dataset_template_id": "@Connectivity matrices",
+                "dataset_id": "@Connectivity of the Great Barrier Reef, spawning season 2024",
+                "dataset_type": "DATA_STORE",
+                "resources": {"matrix": f"seed-{seed}.nc"},
+            }
+        ],
+        "annotations": {"random seed": str(seed), "hardware": "96 cores"},
+        "display_name": f"Connectivity 2024, seed {seed}",
+        "description": "Larval drift of the spawning season 2024, hourly releases.",
+        "study_id": "@Where to restore first",
+        "associations": {
+            "modeller_id": "@Mara Okafor",
+            "requesting_organisation_id": "@Tropical Waters Agency",
+        },
+        "start_time": 1_770_768_000 + 7_200 * seed,
+        "end_time": 1_770_775_000 + 7_200 * seed,
+    }
+    for seed in range(3)
 ]
 
 

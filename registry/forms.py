@@ -1,4 +1,4 @@
-"""Forms made from a kind's pydantic model: the kind is the only place that declares a field.
+"""Forms made from shapes: what a kind, or a workflow template, declares is declared nowhere else.
 
 Django's widgets draw the inputs; pydantic is the only judge of what they hold, so that page,
 command and API refuse the same things in the same words. The form works without JavaScript: rows
@@ -9,7 +9,7 @@ sends its number under the list's own name, so that rows can be removed in any o
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +18,7 @@ from django.http import QueryDict
 from django.utils.datastructures import MultiValueDict
 from django.utils.safestring import SafeString
 
+from registry import moments
 from registry.kinds import Findings, Kind
 from registry.kinds.shape import Path, Shape
 from registry.presentation import words_of
@@ -30,11 +31,24 @@ class DayInput(forms.DateInput):
     input_type = "date"
 
 
+class MomentInput(forms.DateTimeInput):
+    """The browser's own calendar with a clock; what it sends is taken as UTC."""
+
+    input_type = "datetime-local"
+
+    def format_value(self, value: Any) -> str:
+        """Unix seconds as the browser takes them; what else was typed as it is."""
+        if isinstance(value, int):
+            return moments.written(value)[:19].replace(" ", "T")
+        return str(value)
+
+
 WIDGETS: dict[str, type[forms.Widget]] = {
     "textarea": forms.Textarea,
     "uri": forms.URLInput,
     "email": forms.EmailInput,
     "date": DayInput,
+    "moment": MomentInput,
     "boolean": forms.CheckboxInput,
     "hidden": forms.HiddenInput,
     "choice": forms.Select,
@@ -109,6 +123,8 @@ class Field:
             attributes["autofocus"] = True
         if self.shape.form == "textarea":
             attributes["rows"] = 5 if self.shape.required else 2
+        if self.shape.form == "moment":
+            attributes["step"] = 1
         if self.shape.suggestions:
             attributes["list"] = f"{self.id}_suggestions"
         if isinstance(widget, forms.Select):
@@ -136,8 +152,8 @@ class Field:
             yield from inner.walk()
 
 
-class KindForm:
-    """A form for the content of one kind.
+class ShapeForm:
+    """A form of some shapes.
 
     `data` is what was posted; `initial` is the content that fills a form that was not. After
     `is_valid()` the content is in `content`, or each fault stands at its field and `faults` holds
@@ -146,11 +162,10 @@ class KindForm:
 
     def __init__(
         self,
-        kind: type[Kind],
+        shapes: Iterable[Shape],
         data: QueryDict | None = None,
         initial: Mapping[str, Any] | None = None,
     ) -> None:
-        self.kind = kind
         self.checked = False
         self.faults: list[str] = []
         self.content: dict[str, Any] = {}
@@ -159,8 +174,11 @@ class KindForm:
             _posted(shape, shape.name, data)
             if data is not None
             else _filled(shape, shape.name, (initial or {}).get(shape.name))
-            for shape in kind.inputs()
+            for shape in shapes
         ]
+
+    def check(self) -> None:
+        """See that the content is right. Raises Findings."""
 
     def walk(self) -> Iterator[Field]:
         """All fields, at any depth."""
@@ -176,7 +194,7 @@ class KindForm:
         self.checked = True
         self.read()
         try:
-            self.kind.parse(self.content)
+            self.check()
         except Findings as findings:
             self.add(findings)
         return not self.error_count
@@ -262,11 +280,27 @@ class KindForm:
         if found.shape.form == "list":
             filled = [row for row in found.rows if not row.is_blank]
             return [self._value(row, (*path, index)) for index, row in enumerate(filled)] or None
-        if found.shape.form == "pairs":
-            return _read_pairs(found)
-        if found.shape.form == "boolean":
-            return bool(found.value)
+        read = READERS.get(found.shape.form)
+        if read:
+            return read(found)
         return found.value if str(found.value).strip() else None
+
+
+class KindForm(ShapeForm):
+    """A form for the content of one kind."""
+
+    def __init__(
+        self,
+        kind: type[Kind],
+        data: QueryDict | None = None,
+        initial: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.kind = kind
+        super().__init__(kind.inputs(), data, initial)
+
+    def check(self) -> None:
+        """See that the content is right. Raises Findings."""
+        self.kind.parse(self.content)
 
 
 def _posted(shape: Shape, name: str, data: QueryDict) -> Field:
@@ -350,3 +384,20 @@ def _read_pairs(found: Field) -> dict[str, str] | None:
         notes[key] = pair.value
     notes.pop("", None)
     return notes or None
+
+
+def _read_moment(found: Field) -> int | str | None:
+    """Unix seconds; what is no time stays as it is, with its fault at the field."""
+    text = str(found.value).strip()
+    try:
+        return moments.read(text) if text else None
+    except ValueError as error:
+        found.errors.append(str(error))
+        return None
+
+
+READERS = {
+    "pairs": _read_pairs,
+    "boolean": lambda found: bool(found.value),
+    "moment": _read_moment,
+}

@@ -3,7 +3,7 @@
 from django.urls import path, register_converter
 
 from registry.models import HANDLE
-from registry.views import account, explore, forms, history, items, settings
+from registry.views import account, explore, forms, history, items, runs, settings, sheets
 
 
 class HandleConverter:
@@ -36,6 +36,22 @@ urlpatterns = [
     path("item/<handle:handle>/lock/", settings.set_lock, name="item-lock"),
     path("item/<handle:handle>/delete/", settings.delete, name="item-delete"),
     path("item/<handle:handle>/workflow/", items.workflow, name="item-workflow"),
+    path("runs/new/", runs.choose_template, name="run-new"),
+    path("runs/of/<handle:handle>/", runs.ways, name="run-ways"),
+    path("runs/of/<handle:handle>/new/", runs.register, name="run-register"),
+    path("runs/of/<handle:handle>/table.csv", sheets.template_csv, name="run-template-csv"),
+    path("runs/jobs/<uuid:session_id>/", runs.follow, name="run-job"),
+    path("runs/sheets/", sheets.upload, name="run-sheets"),
+    path("runs/sheets/<uuid:sheet_id>/", sheets.sheet, name="run-sheet"),
+    path("runs/sheets/<uuid:sheet_id>/faulty.csv", sheets.faulty_csv, name="run-sheet-faulty"),
+    path("runs/sheets/<uuid:sheet_id>/rows/<int:number>/", sheets.row, name="run-sheet-row"),
+    path("runs/sheets/<uuid:sheet_id>/submit/", sheets.submit, name="run-sheet-submit"),
+    path("runs/sheets/<uuid:sheet_id>/force/", sheets.force, name="run-sheet-force"),
+    path("runs/sheets/<uuid:sheet_id>/discard/", sheets.discard, name="run-sheet-discard"),
+    path("runs/batches/<uuid:batch_id>/table.csv", sheets.batch_csv, name="run-batch-csv"),
+    path("runs/<handle:handle>/edit/", runs.edit, name="run-edit"),
+    path("runs/<handle:handle>/study/", runs.link_study, name="run-link-study"),
+    path("runs/<handle:handle>/job/", runs.job, name="run-panel"),
     path("groups/", settings.groups, name="groups"),
     path("help/kinds/", explore.explain_kinds, name="kinds"),
     path("account/", account.account, name="account"),

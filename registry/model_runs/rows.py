@@ -3,21 +3,15 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
+from registry import moments
 from registry.kinds.shape import Path
 from registry.model_runs.columns import MARKER, ORGANISATION, SYSTEM, Columns, Key, Use
 from registry.model_runs.records import SIDES, Finding
 
 NO_COLUMN = -1
 SEPARATOR = "|"
-_TIME = re.compile(
-    r"(\d{4})[-/](\d{1,2})[-/](\d{1,2})"
-    r"(?:(?:\s+|T)(\d{1,2}):(\d{2})(?::(\d{2})(?:\.0+)?)?\s*(Z|UTC|[+-]\d{2}(?::?\d{2})?)?)?",
-    re.IGNORECASE | re.ASCII,
-)
-_DAY_FIRST = re.compile(r"\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}\b.*", re.ASCII)
 _PART = re.compile(r"((?:[^\\|]|\\.)*)(\||$)", re.DOTALL)
 
 Faults = list[tuple[int, str]]
@@ -73,39 +67,6 @@ def cells(
     return [_cell(record, key, system or {}) for key in columns.keys]
 
 
-def moment(text: str) -> int:
-    """A time as Unix seconds; without a zone it is UTC, without a time it is midnight.
-
-    Raises ValueError with a sentence.
-    """
-    found = _TIME.fullmatch(text.strip())
-    if not found:
-        hint = "Write the year first. " if _DAY_FIRST.fullmatch(text) else ""
-        raise ValueError(
-            f'"{text}" is no time. {hint}Times look like 2024-03-31 14:00:00+10:00; without an '
-            "offset they are UTC."
-        )
-    year, month, day, hour, minute, second, zone = found.groups()
-    try:
-        at = datetime(
-            int(year),
-            int(month),
-            int(day),
-            int(hour or 0),
-            int(minute or 0),
-            int(second or 0),
-            tzinfo=_zone(zone),
-        )
-        return int(at.timestamp())
-    except (ValueError, OverflowError) as error:
-        raise ValueError(f'"{text}" is no time that exists: {error}.') from None
-
-
-def written(seconds: int) -> str:
-    """Unix seconds as a time in UTC, as `moment` reads it."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S+00:00")
-
-
 class _Reader:
     """Reads the cells of one row, and collects what is wrong."""
 
@@ -154,7 +115,7 @@ class _Reader:
         if not text:
             return None  # which is then told as missing
         try:
-            return moment(text)
+            return moments.read(text)
         except ValueError as error:
             self.blame(key, str(error))
             return 0
@@ -217,7 +178,7 @@ def _cell(record: Mapping[str, Any], key: Key, system: Mapping[str, str]) -> str
         case ("modeller_id",):
             text = record["associations"]["modeller_id"]
         case ("start_time" | "end_time" as name,):
-            text = written(record[name])
+            text = moments.written(record[name])
         case (name,) if name == ORGANISATION:
             text = record["associations"].get("requesting_organisation_id")
         case (name,) if name in SYSTEM:
@@ -247,14 +208,3 @@ def _split(text: str) -> list[str]:
         if not found[2]:
             break
     return parts
-
-
-def _zone(text: str | None) -> timezone:
-    """The zone of an offset such as +10:00; none is UTC (domain reference, 7.2)."""
-    if not text or text.upper() in {"Z", "UTC"}:
-        return UTC
-    digits = text[1:].replace(":", "").ljust(4, "0")
-    if int(digits[2:]) > 59:
-        raise ValueError(f"an offset has at most 59 minutes, not {digits[2:]}")
-    offset = timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))
-    return timezone(-offset if text[0] == "-" else offset)

@@ -5,7 +5,7 @@ as far as it is right. Nothing is registered before it is submitted, and no row 
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -19,6 +19,7 @@ from registry.model_runs import columns as headers
 from registry.model_runs import fingerprints, records, rows, spreadsheet
 from registry.model_runs.columns import ERROR, JOB, RUN, STATUS, Columns
 from registry.model_runs.records import Lookup
+from registry.model_runs.spreadsheet import Readable
 from registry.models import RunSheet, SheetRow
 from registry.services import rules
 from registry.services.rules import Refused
@@ -38,7 +39,7 @@ class Submission:
     retried: int
 
 
-def load(*, stream: BinaryIO, file_name: str, owner: User) -> RunSheet:
+def load(*, stream: Readable, file_name: str, owner: User) -> RunSheet:
     """Read a table and check all its rows. Returns the sheet, with what was found in each.
 
     Raises NotAllowed, or Refused for a file that is no table of model runs: each with one message.
@@ -130,7 +131,7 @@ def submitted_records(submission: UUID) -> Iterator[dict[str, Any]]:
         yield record or {}
 
 
-def faulty(sheet: RunSheet, user: User) -> Iterator[list[str]]:
+def faulty(sheet: RunSheet) -> Iterator[list[str]]:
     """The header and the faulty rows as they were written, each with what is wrong, as a table to
     mend and upload again."""
     header = list(sheet.columns)

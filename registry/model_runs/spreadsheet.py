@@ -5,7 +5,7 @@ import csv
 import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from typing import BinaryIO
+from typing import Protocol
 
 from registry.services.rules import Refused
 
@@ -18,7 +18,14 @@ _SEPARATOR_LINE = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
 CHUNK = 1 << 16  # bytes
 
 
-def read(stream: BinaryIO, most_rows: int, most_bytes: int) -> Iterator[tuple[int, list[str]]]:
+class Readable(Protocol):
+    """A file opened for bytes, or an upload."""
+
+    def read(self, size: int, /) -> bytes:
+        """At most so many bytes; none at the end."""
+
+
+def read(stream: Readable, most_rows: int, most_bytes: int) -> Iterator[tuple[int, list[str]]]:
     """Every row that is not blank with its number as the spreadsheet counts them, the first being
     1. Cells are trimmed, and what was made safe is as it was.
 
@@ -68,7 +75,7 @@ def _plain(cell: str) -> str:
     return trimmed[1:] if _MADE_SAFE.match(trimmed) else trimmed
 
 
-def _decoded(stream: BinaryIO, most_bytes: int) -> str:
+def _decoded(stream: Readable, most_bytes: int) -> str:
     data = bytearray()
     while chunk := stream.read(CHUNK):
         data += chunk

@@ -89,3 +89,6 @@ class SheetRow(models.Model):
 
     def __str__(self) -> str:
         return f"Row {self.number}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("run-sheet-row", args=[self.sheet_id, self.number])

@@ -11,7 +11,7 @@ from django.shortcuts import render
 from django.views import defaults
 
 from provena.http import HtmxRequest
-from registry import access
+from registry import access, kinds
 from registry.access import Level, Role
 from registry.models import HANDLE, Item, Tombstone
 
@@ -80,8 +80,12 @@ class Reader:
 
     @property
     def may_edit(self) -> bool:
-        by_hand = self.is_writer and self.item.kind.user_made
-        return by_hand and Role.METADATA_WRITE in self.roles
+        has_form = self.item.kind.user_made or self.is_run
+        return self.is_writer and has_form and Role.METADATA_WRITE in self.roles
+
+    @property
+    def is_run(self) -> bool:
+        return self.item.subtype == kinds.runs.ModelRun.subtype
 
     @property
     def may_administer(self) -> bool:
@@ -94,7 +98,14 @@ class Reader:
 
     @property
     def may_clone(self) -> bool:
-        return self.is_writer and self.item.kind.user_made and self.item.is_complete
+        has_form = self.item.kind.user_made or self.is_run
+        return self.is_writer and has_form and self.item.is_complete
+
+    @property
+    def may_run(self) -> bool:
+        """True for a workflow template, of which runs can be registered."""
+        is_template = self.item.subtype == kinds.entities.WorkflowTemplate.subtype
+        return is_template and self.is_writer and self.item.is_complete
 
     @property
     def may_delete(self) -> bool:

@@ -1,7 +1,7 @@
 """The forms of items: registering, cloning and editing, and the picker of other items."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from django.contrib import messages
 from django.contrib.auth.models import User
@@ -11,20 +11,25 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from provena.http import HtmxRequest, wants_fragment
 from registry import diff, kinds, references, search, services
-from registry.forms import KindForm
+from registry.forms import KindForm, ShapeForm
 from registry.kinds import Findings, Kind
 from registry.kinds.values import without_address
 from registry.models import HANDLE, Group, Item
 from registry.references import Named
 from registry.views.common import CONFLICT, UNPROCESSABLE, Reader, item_for
 
+F = TypeVar("F", bound=ShapeForm)
 PICKED = 8  # items that the picker offers
 
 
 @require_safe
 def choose_kind(request: HtmxRequest) -> HttpResponse:
     """The first step of registering: which kind of item."""
-    context = {"kinds": kinds.user_made_kinds(), "person": services.person_of(request.user)}
+    context = {
+        "kinds": kinds.user_made_kinds(),
+        "run": kinds.runs.ModelRun,
+        "person": services.person_of(request.user),
+    }
     return render(request, "registry/choose_kind.html", context)
 
 
@@ -35,6 +40,7 @@ def register(request: HtmxRequest, subtype: str) -> HttpResponse:
     original = _original(request, kind)
     initial = cloned(kind, original) if original else _prefilled(kind, request.user)
     context: dict[str, Any] = {
+        "kind": kind,
         "original": original,
         "linking": _would_link(kind, request),
         "groups": _groups(request) if kind.has_files else [],
@@ -47,7 +53,7 @@ def register(request: HtmxRequest, subtype: str) -> HttpResponse:
     def save(form: KindForm) -> HttpResponse:
         return _registered(request, kind, form)
 
-    return _form_page(request, KindForm(kind, request.POST or None, initial), save, context)
+    return form_page(request, KindForm(kind, request.POST or None, initial), save, context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -60,6 +66,7 @@ def edit(request: HtmxRequest, handle: str) -> HttpResponse:
     last = item.revisions.values_list("number", flat=True).first() or 0
     seen = request.POST.get("seen", "")
     context: dict[str, Any] = {
+        "kind": kind,
         "item": item,
         "seen": int(seen) if seen.isdecimal() and len(seen) < 10 else last,
         "reason": request.POST.get("reason", ""),
@@ -77,7 +84,7 @@ def edit(request: HtmxRequest, handle: str) -> HttpResponse:
     def save(form: KindForm) -> HttpResponse | None:
         return _updated(request, item, form, context)
 
-    return _form_page(request, KindForm(kind, request.POST or None, item.info), save, context)
+    return form_page(request, KindForm(kind, request.POST or None, item.info), save, context)
 
 
 @require_safe
@@ -104,11 +111,12 @@ def cloned(kind: type[Kind], original: Item) -> dict[str, Any]:
     return {name: value for name, value in original.info.items() if name not in kind.afresh}
 
 
-def _form_page(
+def form_page(
     request: HtmxRequest,
-    form: KindForm,
-    save: Callable[[KindForm], HttpResponse | None],
+    form: F,
+    save: Callable[[F], HttpResponse | None],
     context: dict[str, Any],
+    template: str = "registry/form/page.html",
 ) -> HttpResponse:
     """The page of a form: changes its rows, or checks and saves it. `save` returns None after it
     has put a refusal into the context."""
@@ -134,8 +142,7 @@ def _form_page(
         except services.Refused as refused:
             context |= _refusal(refused)
     _name_items(form, request.user)
-    context |= {"kind": form.kind, "form": form}
-    return render(request, "registry/form/page.html", context, status=status)
+    return render(request, template, context | {"form": form}, status=status)
 
 
 def _registered(request: HtmxRequest, kind: type[Kind], form: KindForm) -> HttpResponse:
@@ -208,7 +215,7 @@ def _refusal(refused: services.Refused) -> dict[str, Any]:
     }
 
 
-def _name_items(form: KindForm, user: User) -> None:
+def _name_items(form: ShapeForm, user: User) -> None:
     ids = {handle for handle in form.item_ids() if HANDLE.fullmatch(handle)}
     named: dict[str, Named] = references.named(ids, user)
     form.name_items(named)

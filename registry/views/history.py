@@ -11,6 +11,7 @@ from provena.http import HtmxRequest
 from provena.paging import keyset
 from registry import diff, presentation, services
 from registry.kinds import Findings
+from registry.model_runs import services as runs
 from registry.models import Item, Revision
 from registry.views.common import UNPROCESSABLE, item_page
 
@@ -37,7 +38,8 @@ def revision(request: HtmxRequest, handle: str, number: int) -> HttpResponse:
     status = 200
     if request.method == "POST":
         try:
-            services.revert(
+            revert = runs.revert if context["reader"].is_run else services.revert
+            revert(
                 handle=handle, number=number, reason=request.POST.get("reason", ""), by=request.user
             )
         except services.Refused as refused:
@@ -48,7 +50,13 @@ def revision(request: HtmxRequest, handle: str, number: int) -> HttpResponse:
                 for path, text in findings.faults
             ]
         else:
-            messages.success(request, f"Reverted to revision {number}.")
+            is_later = context["reader"].is_run
+            messages.success(
+                request,
+                "The change is on its way; the panel follows its job."
+                if is_later
+                else f"Reverted to revision {number}.",
+            )
             return redirect(item)
         status = UNPROCESSABLE
     context |= {

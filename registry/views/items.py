@@ -11,6 +11,7 @@ from registry import kinds, presentation, references, services, timeline
 from registry.models import Item
 from registry.provenance import diagram
 from registry.provenance import lineage as walks
+from registry.views import runs
 from registry.views.common import item_for, item_page
 
 MOST_NAMED = 50  # that name an item
@@ -30,6 +31,8 @@ def detail(request: HtmxRequest, handle: str) -> HttpResponse:
         context |= job_views.panel(
             request, item.workflow, refresh_url=reverse("item-workflow", args=[handle])
         )
+    elif context["reader"].is_run:
+        context |= runs.job_panel(request, item)
     return render(request, "registry/item_overview.html", context)
 
 

@@ -6,7 +6,9 @@ from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
+from jobs.models import Job
 from registry import demo, services
+from registry.model_runs import services as runs
 from registry.models import Group, Item
 
 
@@ -27,6 +29,7 @@ class Command(BaseCommand):
             for group in demo.GROUPS:
                 _group(group, users)
             made = sum(_registered(entry, users[entry.owner]) for entry in demo.ITEMS)
+            _launch_runs(users[demo.RUNS_BY])
         except services.Refused as refused:
             raise CommandError(f"The demo data cannot be completed: {refused}") from None
         self.stdout.write(
@@ -61,6 +64,12 @@ def _registered(entry: demo.DemoItem, owner: User) -> bool:
     if entry.subtype == "PERSON" and services.person_of(owner) is None:
         services.link_person(user=owner, person=item)
     return True
+
+
+def _launch_runs(owner: User) -> None:
+    """Launch the batch of demo runs, unless that was done already."""
+    if not Job.objects.filter(owner=owner, sub_type="MODEL_RUN_BATCH_SUBMIT").exists():
+        runs.register_batch(batch=_with_ids(demo.RUNS), owner=owner)
 
 
 def _group(wanted: demo.DemoGroup, users: dict[str, User]) -> None:

@@ -2,10 +2,20 @@
 
 from typing import Any
 
+from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandParser
 
 from registry import services
-from registry.management.content import add_id, add_reason, add_user, told, user_named
+from registry.kinds.runs import ModelRun
+from registry.management.content import (
+    add_id,
+    add_reason,
+    add_user,
+    item_known,
+    told,
+    user_named,
+)
+from registry.model_runs import services as runs
 
 
 class Command(BaseCommand):
@@ -19,6 +29,9 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         by = user_named(options["user"])
+        if item_known(options["id"]).subtype == ModelRun.subtype:
+            self._revert_run(options, by)
+            return
         with told():
             item = services.revert(
                 handle=options["id"], number=options["revision"], reason=options["reason"], by=by
@@ -28,3 +41,11 @@ class Command(BaseCommand):
             f"{item.handle} is at revision {number}, with the content of revision "
             f"{options['revision']}."
         )
+
+    def _revert_run(self, options: dict[str, Any], by: User) -> None:
+        """A run is reverted by a job, because its provenance changes with it."""
+        with told():
+            job = runs.revert(
+                handle=options["id"], number=options["revision"], reason=options["reason"], by=by
+            )
+        self.stdout.write(f"{options['id']} is being reverted; job {job.session_id}.")

@@ -233,7 +233,7 @@ def test_a_run_is_shown_with_what_it_used_and_made(
     for told in ("Season 2024", "One season", "Larval drift", "14 Nov 2023", "random seed"):
         assert told in page, told
     assert "prefix" not in page
-    assert "/edit/" not in page
+    assert f"/runs/{run.handle}/edit/" in page
 
 
 def test_a_batch_launches_one_job_for_each_record_in_order(workflow: Workflow, user: User) -> None:

@@ -1,0 +1,55 @@
+"""Times of model runs as people and spreadsheets write them; kept as whole Unix seconds."""
+
+import re
+from datetime import UTC, datetime, timedelta, timezone
+
+_TIME = re.compile(
+    r"(\d{4})[-/](\d{1,2})[-/](\d{1,2})"
+    r"(?:(?:\s+|T)(\d{1,2}):(\d{2})(?::(\d{2})(?:\.0+)?)?\s*(Z|UTC|[+-]\d{2}(?::?\d{2})?)?)?",
+    re.IGNORECASE | re.ASCII,
+)
+_DAY_FIRST = re.compile(r"\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}\b.*", re.ASCII)
+
+
+def read(text: str) -> int:
+    """A time as Unix seconds; without a zone it is UTC, without a time it is midnight.
+
+    Raises ValueError with a sentence.
+    """
+    found = _TIME.fullmatch(text.strip())
+    if not found:
+        hint = "Write the year first. " if _DAY_FIRST.fullmatch(text) else ""
+        raise ValueError(
+            f'"{text}" is no time. {hint}Times look like 2024-03-31 14:00:00+10:00; without an '
+            "offset they are UTC."
+        )
+    year, month, day, hour, minute, second, zone = found.groups()
+    try:
+        at = datetime(
+            int(year),
+            int(month),
+            int(day),
+            int(hour or 0),
+            int(minute or 0),
+            int(second or 0),
+            tzinfo=_zone(zone),
+        )
+        return int(at.timestamp())
+    except (ValueError, OverflowError) as error:
+        raise ValueError(f'"{text}" is no time that exists: {error}.') from None
+
+
+def written(seconds: int) -> str:
+    """Unix seconds as a time in UTC, as `read` reads it."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S+00:00")
+
+
+def _zone(text: str | None) -> timezone:
+    """The zone of an offset such as +10:00; none is UTC (domain reference, 7.2)."""
+    if not text or text.upper() in {"Z", "UTC"}:
+        return UTC
+    digits = text[1:].replace(":", "").ljust(4, "0")
+    if int(digits[2:]) > 59:
+        raise ValueError(f"an offset has at most 59 minutes, not {digits[2:]}")
+    offset = timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))
+    return timezone(-offset if text[0] == "-" else offset)

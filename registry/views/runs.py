@@ -1,0 +1,280 @@
+"""The pages of model runs: registering one, following its job, editing, linking to a study."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods, require_safe
+from django_htmx.http import HttpResponseClientRedirect
+
+from jobs import progress
+from jobs import views as job_views
+from jobs.models import Job, Status, sees_all_jobs
+from provena.http import HtmxRequest, wants_fragment
+from registry import access, references, services
+from registry.access import Level
+from registry.forms import Field
+from registry.kinds.runs import ModelRun
+from registry.kinds.shape import Shape
+from registry.kinds.values import without_address
+from registry.model_runs import columns
+from registry.model_runs import services as runs
+from registry.model_runs.columns import Layout
+from registry.model_runs.forms import RunForm
+from registry.models import HANDLE, Item
+from registry.views.common import UNPROCESSABLE, Reader, item_for
+from registry.views.forms import form_page
+
+NOTHING_NEW = 204  # htmx leaves the page as it is and asks again later
+REGISTERS, LAUNCHES = "MODEL_RUN_PROV_LODGE", "MODEL_RUN_BATCH_SUBMIT"
+TEMPLATE = "MODEL_RUN_WORKFLOW_TEMPLATE"
+STUDY = Shape("study", "Study", "", "item", required=True, of="STUDY")
+OFFERED = 12  # workflow templates
+
+
+@require_safe
+def choose_template(request: HtmxRequest) -> HttpResponse:
+    """The first step of registering runs: which workflow they followed, and one or many."""
+    readable = Item.objects.readable_by(request.user).complete().of_kind(TEMPLATE)
+    chosen = without_address(request.GET.get("template", "").strip())
+    context: dict[str, Any] = {
+        "templates": readable.with_successors().defer("info", "search_text")[:OFFERED],
+        "chosen": chosen,
+        "may_write": access.level(request.user) >= Level.WRITE,
+    }
+    if chosen:
+        found = readable.filter(handle=chosen).first() if HANDLE.fullmatch(chosen) else None
+        if found:
+            return redirect("run-ways", found.handle)
+        context["fault"] = f"There is no workflow template {chosen} that you may read."
+    return render(request, "registry/runs/choose.html", context)
+
+
+@require_safe
+def ways(request: HtmxRequest, handle: str) -> HttpResponse:
+    """The two ways to register runs of a workflow: one by a form, many by a table."""
+    context = _of_template(request, handle)
+    return render(request, "registry/runs/ways.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def register(request: HtmxRequest, handle: str) -> HttpResponse:
+    """The form of one run of a workflow: empty, as a copy of `?from=RUN`, or with what the failed
+    job `?job=ID` could not register."""
+    context = _of_template(request, handle)
+    if "layout" not in context:
+        return render(request, "registry/runs/form.html", context, status=UNPROCESSABLE)
+    initial = _initial(request)
+    form = RunForm(context["layout"], request.user, request.POST or None, initial)
+    context |= {"dropped": form.dropped}
+    if access.level(request.user) < Level.WRITE:
+        context["refusal"] = "Your account may not change the registry."
+
+    def save(form: RunForm) -> HttpResponse:
+        job = runs.register(record=form.record, owner=request.user)
+        return redirect("run-job", job.session_id)
+
+    return form_page(request, form, save, context, "registry/runs/form.html")
+
+
+@require_safe
+def follow(request: HtmxRequest, session_id: UUID) -> HttpResponse:
+    """The job that registers a run or launches a batch, until it leads to what it made."""
+    jobs = Job.objects.visible_to(request.user).select_related("owner")
+    job = get_object_or_404(jobs, session_id=session_id, sub_type__in=[REGISTERS, LAUNCHES])
+    if job.result:
+        leads = HttpResponseClientRedirect if request.htmx else redirect
+        return leads(_made(job))
+    context = _panel(request, job, request.path)
+    if wants_fragment(request):
+        return _renewed(request, context, reload=job.status == Status.FAILED)
+    context |= {"job": job, "record": job.payload.get("record"), "template_id": job.subject}
+    return render(request, "registry/runs/follow.html", context)
+
+
+@require_safe
+def job(request: HtmxRequest, handle: str) -> HttpResponse:
+    """The fragment by which the job panel of a run updates itself; at the end it renews the page,
+    because the run may be another then."""
+    item = item_for(request.user, handle)
+    found = job_of(item)
+    if found is None:
+        raise Http404("No job of this run is kept.")
+    if not request.htmx:
+        return redirect(item)
+    return _renewed(request, _panel(request, found, request.path), reload=found.is_finished)
+
+
+def job_panel(request: HtmxRequest, item: Item) -> dict[str, Any]:
+    """The context of the panel with the latest job of a run, if that is kept."""
+    found = job_of(item)
+    return _panel(request, found, reverse("run-panel", args=[item.handle])) if found else {}
+
+
+def job_of(item: Item) -> Job | None:
+    """The job that registered a run, or the last that changed it."""
+    session_id = item.system.get("session_id")
+    return Job.objects.filter(session_id=session_id).first() if session_id else None
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def edit(request: HtmxRequest, handle: str) -> HttpResponse:
+    """The form of a run that is there. Saving it queues the job that replaces it; an edit that
+    takes the origin from data which others use is saved only when that was seen."""
+    item = _run(request, handle)
+    last = item.revisions.values_list("number", flat=True).first() or 0
+    seen = request.POST.get("seen", "")
+    context: dict[str, Any] = {
+        "item": item,
+        "seen": int(seen) if seen.isdecimal() and len(seen) < 10 else last,
+        "reason": request.POST.get("reason", ""),
+        "template": None,
+    } | _refusal(Reader(request.user, item))
+    if request.method == "POST" and not context["reason"].strip():
+        context["reason_fault"] = "Give a reason: those who read the history later need it."
+    try:
+        layout = columns.layout_for(item.info["record"]["workflow_template_id"], request.user)
+    except services.Refused as refused:
+        context["refusal"] = str(refused)
+        return render(request, "registry/runs/form.html", context, status=UNPROCESSABLE)
+    form = RunForm(layout, request.user, request.POST or None, item.info["record"])
+    context |= {"template": layout.template, "layout": layout, "dropped": form.dropped}
+
+    def save(form: RunForm) -> HttpResponse | None:
+        return _updated(request, item, form, context)
+
+    return form_page(request, form, save, context, "registry/runs/form.html")
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def link_study(request: HtmxRequest, handle: str) -> HttpResponse:
+    """Say which study a run is part of."""
+    item = _run(request, handle)
+    study = without_address(request.POST.get("study", "").strip())
+    field = Field(STUDY, "study", study)
+    field.named = references.named({study}, request.user).get(study) if study else None
+    context: dict[str, Any] = {"item": item, "field": field}
+    context |= _refusal(Reader(request.user, item))
+    if request.method == "POST" and "refusal" not in context:
+        try:
+            if not study:
+                raise services.Refused("Choose a study.")
+            runs.link_study(handle=handle, study=study, by=request.user)
+        except services.Refused as refused:
+            context["refusal"] = str(refused)
+        else:
+            messages.success(request, "Linked. Its provenance is being written anew.")
+            return redirect(item)
+    status = UNPROCESSABLE if request.method == "POST" else 200
+    return render(request, "registry/runs/link_study.html", context, status=status)
+
+
+def _made(job: Job) -> str:
+    """Where the run or the batch is that a job has made."""
+    result: dict[str, Any] = job.result or {}
+    if job.sub_type == LAUNCHES:
+        return reverse("batch-detail", args=[result["batch_id"]])
+    return reverse("item-detail", args=[result["record"]["id"]])
+
+
+def _of_template(request: HtmxRequest, handle: str) -> dict[str, Any]:
+    """The workflow template and what it asks of a run; or why runs of it cannot be registered."""
+    template = item_for(request.user, handle)
+    if template.subtype != TEMPLATE:
+        raise Http404(f"{handle} is {template.kind.a_label()}, not a workflow template.")
+    context: dict[str, Any] = {"template": template}
+    try:
+        layout: Layout = columns.layout_for(handle, request.user)
+    except services.Refused as refused:
+        return context | {"refusal": str(refused)}
+    return context | {"layout": layout}
+
+
+def _initial(request: HtmxRequest) -> Mapping[str, Any]:
+    """What the form begins with."""
+    if handle := request.GET.get("from", ""):
+        return dict(_run(request, handle).info["record"])
+    if session_id := request.GET.get("job", ""):
+        jobs = Job.objects.visible_to(request.user).filter(sub_type=REGISTERS)
+        found = jobs.filter(session_id__in=_uuids(session_id)).first()
+        return dict(found.payload["record"]) if found else {}
+    person = services.person_of(request.user)
+    return {"associations": {"modeller_id": person.handle}} if person else {}
+
+
+def _run(request: HtmxRequest, handle: str) -> Item:
+    item = item_for(request.user, handle)
+    if item.subtype != ModelRun.subtype or not item.is_complete:
+        raise Http404(f"{handle} is no model run.")
+    return item
+
+
+def _refusal(reader: Reader) -> dict[str, str]:
+    """Why the reader cannot change the run, if so."""
+    item = reader.item
+    if not reader.may_edit:
+        return {
+            "refusal": f"You may not edit {item.handle}. Its owner, {item.owner.get_username()}, "
+            "or an administrator of it can give you the role metadata-write."
+        }
+    if item.is_locked:
+        return {"refusal": "This run is locked. Unlock it on its Settings tab to edit it."}
+    return {}
+
+
+def _updated(
+    request: HtmxRequest, item: Item, form: RunForm, context: dict[str, Any]
+) -> HttpResponse | None:
+    if form.stored == item.info["record"]:
+        context["unchanged"] = True
+        return None
+    orphans = runs.orphans(run=item, record=form.record, user=request.user)
+    if orphans and "anyway" not in request.POST:
+        context["orphans"] = orphans
+        return None
+    runs.update(
+        handle=item.handle,
+        record=form.record,
+        reason=context["reason"],
+        by=request.user,
+        seen=context["seen"],
+    )
+    messages.success(request, "The change is on its way; the panel follows its job.")
+    return redirect(item)
+
+
+def _panel(request: HtmxRequest, job: Job, refresh_url: str) -> dict[str, Any]:
+    open_jobs = job.owner_id == request.user.pk or sees_all_jobs(request.user)
+    flow = progress.of_job(job, purpose=PURPOSES.get(job.sub_type, ""), open_jobs=open_jobs)
+    return job_views.panel_of(flow, refresh_url=refresh_url)
+
+
+PURPOSES = {
+    LAUNCHES: "Launches a job for each run.",
+    REGISTERS: "Checks the run, registers it and writes its provenance.",
+    "MODEL_RUN_UPDATE": "Checks the new record, and puts it and its provenance in place.",
+    "MODEL_RUN_LODGE_ONLY": "Writes the provenance of the run anew.",
+    "MODEL_RUN_UPDATE_LODGE_ONLY": "Writes the provenance of the run anew.",
+}
+
+
+def _renewed(request: HtmxRequest, context: dict[str, Any], *, reload: bool) -> HttpResponse:
+    """The panel again, or nothing where nothing is new; at the end the whole page."""
+    if request.GET.get("seen") == context["seen"]:
+        return HttpResponse(status=NOTHING_NEW)
+    response = render(request, "jobs/_workflow.html", context)
+    if reload:
+        response["HX-Refresh"] = "true"
+    return response
+
+
+def _uuids(text: str) -> list[UUID]:
+    """The id that a text is, if it is one."""
+    try:
+        return [UUID(text)]
+    except ValueError:
+        return []

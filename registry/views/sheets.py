@@ -1,0 +1,261 @@
+"""Many runs by a table: uploading it, seeing what is wrong in it, mending, submitting, and getting
+it back with what became of each row."""
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib import messages
+from django.http import Http404, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.http import content_disposition_header
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from jobs.models import Batch, Job
+from provena.http import HtmxRequest, wants_fragment
+from provena.paging import keyset
+from registry import services
+from registry.model_runs import columns as headers
+from registry.model_runs import sheets, spreadsheet
+from registry.model_runs.columns import MARKER, OWN, SYSTEM, Columns
+from registry.models import RunSheet, SheetRow
+from registry.views.common import UNPROCESSABLE, item_for
+
+State = SheetRow.State
+RECENT = 20  # sheets
+PAGE = 25  # rows
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def upload(request: HtmxRequest) -> HttpResponse:
+    """Upload a table of runs; below, those that were uploaded before."""
+    context: dict[str, Any] = {
+        "megabytes": settings.RUN_SHEET_MEGABYTES,
+        "most_rows": settings.RUN_SHEET_ROWS,
+    }
+    status = 200
+    if request.method == "POST":
+        file = request.FILES.get("file")
+        try:
+            if file is None:
+                raise services.Refused("Choose a file.")
+            sheet = sheets.load(stream=file, file_name=file.name or "", owner=request.user)
+        except services.Refused as refused:
+            context["refusal"], status = str(refused), UNPROCESSABLE
+        else:
+            return redirect(sheet)
+    recent = RunSheet.objects.filter(owner=request.user, is_ready=True).select_related("template")
+    context["sheets"] = [(sheet, sheet.counts()) for sheet in recent[:RECENT]]
+    return render(request, "registry/runs/upload.html", context, status=status)
+
+
+@require_safe
+def sheet(request: HtmxRequest, sheet_id: UUID) -> HttpResponse:
+    """What was found in each row of a table, the faulty ones first."""
+    found = _sheet(request, sheet_id)
+    counts = found.counts()
+    default = State.FAULTY if counts[State.FAULTY] else ""
+    state = request.GET.get("state", default)
+    rows = found.rows.filter(state=state) if state in State.values else found.rows.all()
+    after = request.GET.get("after")
+    page = keyset(rows, after, PAGE, key="number", descending=False)
+    shown = _shown(found, request)
+    context = {
+        "sheet": found,
+        "counts": [(State(name), count) for name, count in counts.items() if count],
+        "total": sum(counts.values()),
+        "good": counts[State.NEW] + counts[State.RETRY],
+        "faulty": counts[State.FAULTY],
+        "existing": counts[State.EXISTING],
+        "state": state if state in State.values else "",
+        "page": page,
+        "after": after,
+        "titles": [title for _, title in shown],
+        "rows": [_row(row, shown) for row in page.rows],
+        "launches": _launches(found),
+    }
+    fragment = after and wants_fragment(request)
+    name = "_sheet_rows" if fragment else "sheet"
+    return render(request, f"registry/runs/{name}.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def row(request: HtmxRequest, sheet_id: UUID, number: int) -> HttpResponse:
+    """The form of one row: a field for each of its columns, with what is wrong there."""
+    found = _sheet(request, sheet_id)
+    current = get_object_or_404(found.rows, number=number)
+    context: dict[str, Any] = {"sheet": found, "status": 200}
+    if request.method == "POST":
+        cells = [request.POST.get(f"c{place}", "") for place in range(len(found.columns))]
+        try:
+            current = sheets.mend(sheet=found, number=number, cells=cells, by=request.user)
+        except services.Refused as refused:
+            context |= {"refusal": str(refused), "status": UNPROCESSABLE}
+            current.cells = cells
+        else:
+            if current.state != State.FAULTY:
+                messages.success(request, f"Row {number} is right now.")
+                return redirect(_next_faulty(found, number))
+            context["status"] = UNPROCESSABLE
+    context |= {"row": current, "fields": _fields(found, current, request)}
+    return render(request, "registry/runs/row.html", context, status=context["status"])
+
+
+@require_POST
+def submit(request: HtmxRequest, sheet_id: UUID) -> HttpResponse:
+    """Register what is right; the page then follows the batch."""
+    found = _sheet(request, sheet_id)
+    try:
+        done = sheets.submit(sheet=found, by=request.user)
+    except services.Refused as refused:
+        messages.error(request, str(refused))
+        return redirect(found)
+    if done.retried:
+        messages.success(request, f"{done.retried} failed jobs were put back into the queue.")
+    return redirect("run-job", done.job.session_id) if done.job else redirect(found)
+
+
+@require_POST
+def force(request: HtmxRequest, sheet_id: UUID) -> HttpResponse:
+    """Take rows that exist already for new ones."""
+    found = _sheet(request, sheet_id)
+    count = sheets.force(sheet=found)
+    messages.success(request, f"{count} rows will be registered although they exist already.")
+    return redirect(found)
+
+
+@require_POST
+def discard(request: HtmxRequest, sheet_id: UUID) -> HttpResponse:
+    """Forget a table, of which what was submitted stays."""
+    found = _sheet(request, sheet_id)
+    if found.rows.filter(submission__isnull=False).exists():
+        found.rows.filter(submission=None).delete()
+        messages.success(request, "The rows that were not submitted are gone.")
+        return redirect(found)
+    found.delete()
+    messages.success(request, f"{found.file_name} is gone. Nothing of it was registered.")
+    return redirect("run-sheets")
+
+
+@require_safe
+def template_csv(request: HtmxRequest, handle: str) -> HttpResponseBase:
+    """The empty table of a workflow template."""
+    item_for(request.user, handle)
+    try:
+        columns = headers.layout_for(handle, request.user).columns()
+    except services.Refused as refused:
+        raise Http404(str(refused)) from None
+    return csv([columns.headers], f"model-runs-{handle}.csv")
+
+
+@require_safe
+def faulty_csv(request: HtmxRequest, sheet_id: UUID) -> HttpResponseBase:
+    """The faulty rows of a table, with what is wrong in each."""
+    found = _sheet(request, sheet_id)
+    stem = found.file_name.rpartition(".")[0] or found.file_name
+    return csv(sheets.faulty(found), f"{stem}-faulty.csv")
+
+
+@require_safe
+def batch_csv(request: HtmxRequest, batch_id: UUID) -> HttpResponseBase:
+    """A batch of runs as a table, with what became of each."""
+    batch = get_object_or_404(Batch.objects.visible_to(request.user), pk=batch_id)
+    try:
+        table = sheets.of_batch(batch, request.user)
+    except services.Refused as refused:
+        messages.error(request, str(refused))
+        return redirect(batch)
+    return csv(table, f"model-runs-{batch.pk}.csv")
+
+
+def csv(rows: Iterable[Sequence[str]], name: str) -> StreamingHttpResponse:
+    """Rows as a file to download."""
+    response = StreamingHttpResponse(spreadsheet.write(rows), "text/csv; charset=utf-8")
+    safe = re.sub(r"[^\w.-]+", "-", name)
+    header = content_disposition_header(as_attachment=True, filename=safe)
+    response["Content-Disposition"] = header or "attachment"
+    return response
+
+
+def _sheet(request: HtmxRequest, sheet_id: UUID) -> RunSheet:
+    """A sheet of the user's own."""
+    own = RunSheet.objects.filter(owner=request.user, is_ready=True).select_related("template")
+    return get_object_or_404(own, pk=sheet_id)
+
+
+def _shown(sheet: RunSheet, request: HtmxRequest) -> list[tuple[int, str]]:
+    """The columns that people look at, each with its title. If the workflow has changed so that the
+    table no longer fits, all have their headers."""
+    try:
+        columns = sheets.columns_of(sheet, request.user)
+    except services.Refused:
+        return list(enumerate(sheet.columns))
+    hidden = {(MARKER,), *((name,) for name in SYSTEM[1:]), ()}
+    return [
+        (place, _title(columns, place))
+        for place, key in enumerate(columns.keys)
+        if key not in hidden
+    ]
+
+
+def _title(columns: Columns, place: int) -> str:
+    """A column in few words: the header tells all, and is too long for a table."""
+    key = columns.keys[place]
+    names = {use.template.handle: use.template.display_name for use in columns.layout.uses}
+    if key[0] in {"inputs", "outputs"}:
+        return f"{key[0].capitalize()[:-1]}: {names[key[1]]}" if len(key) == 2 else key[2]
+    if key[0] == "annotations":
+        return key[1]
+    if key[0] in OWN:
+        plain = OWN[key[0]].partition("(")[0].strip()
+        return plain.removeprefix("execution ").capitalize()
+    return columns.headers[place].strip("_").replace("_", " ").capitalize()
+
+
+def _row(row: SheetRow, shown: list[tuple[int, str]]) -> dict[str, Any]:
+    """A row as the table prints it: its cells with their faults, and the faults of the whole."""
+    places = {place for place, _ in shown}
+    return {
+        "row": row,
+        "faults": [text for place, text in row.faults if place not in places],
+        "cells": [
+            {
+                "text": row.cells[place] if place < len(row.cells) else "",
+                "faults": [text for at, text in row.faults if at == place],
+            }
+            for place, _ in shown
+        ],
+    }
+
+
+def _fields(sheet: RunSheet, row: SheetRow, request: HtmxRequest) -> list[dict[str, Any]]:
+    """The columns of a row as inputs."""
+    titles = dict(_shown(sheet, request))
+    return [
+        {
+            "name": f"c{place}",
+            "title": titles.get(place, header),
+            "header": header,
+            "value": row.cells[place] if place < len(row.cells) else "",
+            "faults": [text for at, text in row.faults if at == place],
+            "is_hidden": place not in titles,
+        }
+        for place, header in enumerate(sheet.columns)
+    ]
+
+
+def _launches(sheet: RunSheet) -> list[Job]:
+    """The jobs that launch what was submitted of a sheet, newest first."""
+    own = sheet.rows.order_by().filter(submission__isnull=False)
+    ids = own.values_list("submission", flat=True).distinct()
+    return list(Job.objects.filter(session_id__in=list(ids)).defer("payload").order_by("-id"))
+
+
+def _next_faulty(sheet: RunSheet, number: int) -> Any:
+    """Where to go on mending: the next faulty row, or the sheet when there is none."""
+    rest = sheet.rows.filter(state=State.FAULTY)
+    following = rest.filter(number__gt=number).first() or rest.first()
+    return following or sheet
