@@ -57,6 +57,10 @@ class RunAssociations(Part):
 class RunRecord(Part):
     """What is said of a run when it is registered."""
 
+    display_name: Line = Field(
+        title="Display name", description="The short name by which lists and drawings show it."
+    )
+    description: Text = Field(title="Description", description="What was run, and why.")
     workflow_template_id: reference_to("MODEL_RUN_WORKFLOW_TEMPLATE") = Field(  # type: ignore[valid-type]
         title="Workflow template", description="Which workflow the run followed."
     )
@@ -70,10 +74,6 @@ class RunRecord(Part):
     annotations: Notes | None = Field(
         default=None, title="Annotations", description="Facts about the run beyond its data."
     )
-    display_name: Line = Field(
-        title="Display name", description="The short name by which lists and drawings show it."
-    )
-    description: Text = Field(title="Description", description="What was run, and why.")
     study_id: reference_to("STUDY") | None = Field(  # type: ignore[valid-type]
         default=None, title="Study", description="The study that it is part of."
     )

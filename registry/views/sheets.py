@@ -27,6 +27,7 @@ from registry.views.common import UNPROCESSABLE, item_for
 State = SheetRow.State
 RECENT = 20  # sheets
 PAGE = 25  # rows
+LOOKED_AT = 1_000  # faulty rows, to see which columns have faults
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -63,6 +64,8 @@ def sheet(request: HtmxRequest, sheet_id: UUID) -> HttpResponse:
     after = request.GET.get("after")
     page = keyset(rows, after, PAGE, key="number", descending=False)
     shown = _shown(found, request)
+    if state == State.FAULTY:
+        shown = _wrong_first(shown, rows)
     context = {
         "sheet": found,
         "counts": [(State(name), count) for name, count in counts.items() if count],
@@ -201,6 +204,14 @@ def _shown(sheet: RunSheet, request: HtmxRequest) -> list[tuple[int, str]]:
     ]
 
 
+def _wrong_first(shown: list[tuple[int, str]], rows: Any) -> list[tuple[int, str]]:
+    """The columns with the first one, which names the row, and then those with faults: a wide table
+    would hide them."""
+    some = rows.values_list("faults", flat=True)[:LOOKED_AT]
+    wrong = {place for faults in some for place, _ in faults}
+    return shown[:1] + sorted(shown[1:], key=lambda column: column[0] not in wrong)
+
+
 def _title(columns: Columns, place: int) -> str:
     """A column in few words: the header tells all, and is too long for a table."""
     key = columns.keys[place]
@@ -238,7 +249,7 @@ def _fields(sheet: RunSheet, row: SheetRow, request: HtmxRequest) -> list[dict[s
         {
             "name": f"c{place}",
             "title": titles.get(place, header),
-            "header": header,
+            "header": "" if header.casefold() == titles.get(place, "").casefold() else header,
             "value": row.cells[place] if place < len(row.cells) else "",
             "faults": [text for at, text in row.faults if at == place],
             "is_hidden": place not in titles,
