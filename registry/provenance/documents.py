@@ -1,22 +1,32 @@
-"""W3C PROV documents, by the `prov` package.
+"""The W3C PROV document of a run, as its job keeps it, and of any item, as a reader may see it.
 
-Every item is under the namespace of its persistent id's prefix; attributes of ours have a namespace
-of their own, and what PROV has a word for is said in PROV's words.
+A document says what the relations say. Beyond them it says which entity was made from which: see
+`relations.Derivation`.
 """
 
-import functools
+import itertools
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from django.conf import settings
-from prov.model import ProvDocument
+from django.contrib.auth.models import User
+from prov.constants import PROV_TYPE
+from prov.identifier import QualifiedName
+from prov.model import ProvDocument, ProvRecord
 
-from registry.kinds import Category
-from registry.kinds.runs import RunRecord
-from registry.models import Item
-from registry.provenance.relations import RunParts
+from registry.kinds.activities import Create, Version
+from registry.kinds.base import Category
+from registry.kinds.runs import ModelRun, RunRecord
+from registry.models import Item, Relation
+from registry.provenance import formats, relations
+from registry.provenance.draft import RESOLVER, Attributes, Draft, Names, at, period, plan, role
+from registry.provenance.relations import Derivation, Edge, RunParts
 
-OURS = "https://provena.example.org/ns#"
+Type = Relation.Type
+Triple = tuple[int, str, int]
+MOST_RELATIONS = 1_000  # of one item, in its document
+MOST_DERIVATIONS = 1_000  # of one run: 500 outputs from 500 inputs would be a quarter of a million
+RECORDERS = (Create.subtype, Version.subtype)
 
 
 def of_run(handle: str, record: RunRecord, parts: RunParts) -> str:
@@ -24,51 +34,162 @@ def of_run(handle: str, record: RunRecord, parts: RunParts) -> str:
 
     The workflow template is the plan of the association with the modeller (PROV-DM 3.3.3).
     """
-    document = ProvDocument()
-    name = functools.partial(_declare, document)
-    document.add_namespace("provena", OURS)
-    run = document.activity(
-        _id(document, handle),
-        datetime.fromtimestamp(record.start_time, UTC),
-        datetime.fromtimestamp(record.end_time, UTC),
-        {"prov:type": "provena:MODEL_RUN", "prov:label": record.display_name},
+    run = Item(
+        handle=handle,
+        category=Category.ACTIVITY,
+        subtype=ModelRun.subtype,
+        display_name=record.display_name,
     )
-    plan = name(parts.workflow_template)
-    modeller = name(parts.modeller)
-    document.wasAssociatedWith(run, modeller, plan=plan)
-    if parts.organisation:
-        document.wasAssociatedWith(run, name(parts.organisation))
-    for item in (parts.model, parts.workflow_template, *(used for used, _ in parts.inputs)):
-        document.used(run, name(item))
-    if parts.study:
-        document.wasInformedBy(run, name(parts.study))
-    for dataset, _ in parts.outputs:
-        document.wasGeneratedBy(name(dataset), run)
-        document.wasAttributedTo(name(dataset), modeller)
-    templates = [template for _, template in (*parts.inputs, *parts.outputs)]
-    for dataset, template in (*parts.inputs, *parts.outputs):
-        document.wasInfluencedBy(name(dataset), name(template))
-    for member in dict.fromkeys((parts.model, *templates)):
-        document.hadMember(plan, name(member))
-    return str(document.unified().serialize(format="json"))
+    draft = Draft(handle)
+    derivations = relations.derivations_of_run(parts)
+    is_cut = len(derivations) > MOST_DERIVATIONS
+    draft.declare(run, _about_run(draft, record, len(derivations) if is_cut else 0))
+    edges = relations.of_run(run=run, parts=parts)
+    draft.declare_all(edges)
+    for edge in edges:
+        draft.relate(edge, _part_in_run(draft, edge, parts))
+    for derivation in [] if is_cut else derivations:
+        draft.derive(derivation)
+    return formats.stored(draft.document)
 
 
-def _declare(document: ProvDocument, item: Item) -> Any:
-    """The item as an element of the document, with its kind and name."""
-    attributes = {"prov:type": f"provena:{item.subtype}", "prov:label": item.display_name}
-    identifier = _id(document, item.handle)
-    match item.category:
-        case Category.AGENT:
-            return document.agent(identifier, attributes)
-        case Category.ACTIVITY:
-            return document.activity(identifier, other_attributes=attributes)
-        case _:
-            return document.entity(identifier, attributes)
+def of_item(item: Item, user: User) -> ProvDocument:
+    """The document of an item that `user` may read; of what they may not read, it has only kinds
+    and relations.
+
+    - Of a model run: the document that its job kept.
+    - Of a Create or Version activity: the relations that it claims.
+    - Of anything else: its relations to its causes, at most MOST_RELATIONS, and what the activity
+      that recorded it claims. Its `provena:omitted` says so where there are more.
+
+    A new version is also derived from the one before, as its revision.
+    """
+    if item.subtype == ModelRun.subtype:
+        return _as_seen(formats.read(item.info["prov_serialisation"]), item.handle, user)
+    is_recorder = item.subtype in RECORDERS
+    triples, is_cut = (_claimed_by([item.pk]), False) if is_recorder else _causes(item)
+    items = _items(_ends(triples) | {item.pk, item.previous_version_id or item.pk})
+    draft = Draft(item.handle, _readable([one.handle for one in items.values()], user))
+    draft.declare(item, _about(draft, item, is_cut))
+    edges = [Edge(items[a], Type(kind), items[b]) for a, kind, b in triples]
+    draft.declare_all(edges)
+    for edge in edges:
+        draft.relate(edge, _generated_at(edge, draft.names))
+    for revision in _revisions(item, items, edges):
+        draft.derive(revision)
+    return draft.document
 
 
-def _id(document: ProvDocument, handle: str) -> str:
-    """The qualified name of an item: its prefix as a namespace, its number as the local part."""
-    prefix, _, number = handle.partition("/")
-    word = "item" if prefix == settings.HANDLE_PREFIX else f"p{prefix.replace('.', '_')}"
-    document.add_namespace(word, f"https://hdl.handle.net/{prefix}/")
-    return f"{word}:{number}"
+def _about_run(draft: Draft, record: RunRecord, left_out: int) -> Iterator[tuple[Any, Any]]:
+    yield from period(_moment(record.start_time), _moment(record.end_time))
+    yield from draft.ours(
+        description=record.description,
+        modelVersion=record.model_version,
+        omitted=f"{left_out} derivations of outputs from inputs" if left_out else None,
+    )
+    yield from draft.notes(record.annotations)
+
+
+def _part_in_run(draft: Draft, edge: Edge, parts: RunParts) -> Attributes:
+    """The role of an agent, and the plan of who followed it. Roles also keep the two associations
+    apart in RDF, where `prov` would read the plan of one into the other."""
+    if edge.type != Type.WAS_ASSOCIATED_WITH:
+        return []
+    if edge.target.handle != parts.modeller.handle:
+        return role("requester")
+    return [*plan(draft.declare(parts.workflow_template)), *role("modeller")]
+
+
+def _moment(seconds: int) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def _causes(item: Item) -> tuple[list[Triple], bool]:
+    """The edges from an item, once for all their claims, and those of the activity that recorded
+    it; and whether there are more than a document takes. They are read in the order of the index,
+    so that of a hub no more is read than is taken."""
+    edges = Relation.objects.filter(source=item).order_by("target", "type").distinct()
+    causes = list(edges.values_list("source", "type", "target")[: MOST_RELATIONS + 1])
+    is_cut = len(causes) > MOST_RELATIONS
+    makers = [target for _, kind, target in causes if kind == Type.WAS_GENERATED_BY]
+    return list(dict.fromkeys([*causes[:MOST_RELATIONS], *_claimed_by(makers)])), is_cut
+
+
+def _claimed_by(activities: list[int]) -> list[Triple]:
+    """What those of the activities claim that record how an item came to be."""
+    claims = Relation.objects.filter(record__in=activities, record__subtype__in=RECORDERS)
+    return list(claims.order_by("pk").values_list("source", "type", "target"))
+
+
+def _ends(triples: list[Triple]) -> set[int]:
+    return {pk for source, _, target in triples for pk in (source, target)}
+
+
+def _items(pks: set[int]) -> dict[int, Item]:
+    related = ("creation_workflow", "version_workflow")
+    found = Item.objects.select_related(*related).defer("info", "search_text", "system")
+    return found.in_bulk(pks)
+
+
+def _readable(handles: list[str], user: User) -> set[str]:
+    """Which of these the user may know of, tombstones included, as lineage shows them."""
+    known = Item.objects.granted_to(user).filter(handle__in=handles)
+    return set(known.values_list("handle", flat=True))
+
+
+def _about(draft: Draft, item: Item, is_cut: bool) -> Iterator[tuple[QualifiedName, Any]]:
+    """What the document says of the item that it is about, beyond kind, name and version."""
+    dataset = item.info.get("collection_format", {}).get("dataset_info", {})
+    yield from draft.ours(
+        description=item.info.get("description") or dataset.get("description"),
+        reason=item.version_reason or item.info.get("reason"),
+        omitted=f"relations beyond the first {MOST_RELATIONS}" if is_cut else None,
+    )
+    yield from draft.notes(item.info.get("user_metadata"))
+
+
+def _generated_at(edge: Edge, names: Names) -> Attributes:
+    """When an item was registered: the workflow that records it began in the same transaction."""
+    is_registration = edge.type == Type.WAS_GENERATED_BY and edge.target.subtype in RECORDERS
+    workflow = edge.source.workflow if is_registration else None
+    if workflow is None or not names.is_seen(edge.source.handle):
+        return []
+    return at(workflow.created_at)
+
+
+def _revisions(item: Item, items: dict[int, Item], edges: list[Edge]) -> list[Derivation]:
+    if item.previous_version_id:
+        return [Derivation(item, items[item.previous_version_id], is_revision=True)]
+    if item.subtype != Version.subtype:
+        return []
+    made = [edge.source for edge in edges if edge.type == Type.WAS_GENERATED_BY]
+    used = [edge.target for edge in edges if edge.type == Type.USED]
+    return [Derivation(*pair, is_revision=True) for pair in itertools.product(made, used)]
+
+
+def _as_seen(document: ProvDocument, home: str, user: User) -> ProvDocument:
+    """A kept document, which names everything, without the ids and names of what the user may not
+    read. It says what items were called when it was made."""
+    handles = {
+        record.identifier: record.identifier.uri.removeprefix(RESOLVER)
+        for record in document.get_records()
+        if record.identifier
+    }
+    seen = _readable(list(handles.values()), user)
+    if seen.issuperset(handles.values()):
+        return document
+    copy = ProvDocument()  # it takes over the namespaces that are still used, and no others
+    names = Names(copy, home, seen)
+    new_names = {name: names.of(handle) for name, handle in handles.items()}
+    hidden = {name for name, handle in handles.items() if handle not in seen}
+    for record in document.get_records():
+        attributes = _told(record, is_hidden=record.identifier in hidden)
+        renamed = [(key, new_names.get(value, value)) for key, value in attributes]
+        name = new_names[record.identifier] if record.identifier else None
+        copy.new_record(record.get_type(), name, renamed)
+    return copy
+
+
+def _told(record: ProvRecord, *, is_hidden: bool) -> Iterator[tuple[QualifiedName, Any]]:
+    """The attributes of a record; only the kind of a hidden element."""
+    return ((key, value) for key, value in record.attributes if not is_hidden or key == PROV_TYPE)

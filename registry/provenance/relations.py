@@ -1,5 +1,6 @@
 """The edges of an activity, and writing them. An arrow points from effect to cause (PROV-DM)."""
 
+import itertools
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -12,6 +13,15 @@ class Edge(NamedTuple):
     source: Item
     type: Relation.Type
     target: Item
+
+
+class Derivation(NamedTuple):
+    """That an entity was made from another. Documents say so; the graph does not, where the way
+    through the activity says more (domain reference, 5.4)."""
+
+    result: Item
+    origin: Item
+    is_revision: bool = False
 
 
 def of_creation(*, item: Item, activity: Item, person: Item) -> list[Edge]:
@@ -61,7 +71,15 @@ def of_run(*, run: Item, parts: RunParts) -> list[Edge]:
         *(Edge(dataset, Type.WAS_INFLUENCED_BY, template) for dataset, template in datasets),
         *(Edge(parts.workflow_template, Type.HAD_MEMBER, member) for member in members),
     ]
-    return list(dict.fromkeys(edges))
+    return list({(one.source.handle, one.type, one.target.handle): one for one in edges}.values())
+
+
+def derivations_of_run(parts: RunParts) -> list[Derivation]:
+    """Each output from each input, for the document of a model run."""
+    origins = {item.handle: item for item, _ in parts.inputs}
+    results = {item.handle: item for item, _ in parts.outputs}
+    pairs = itertools.product(results.values(), origins.values())
+    return [Derivation(*pair) for pair in pairs if pair[0].handle != pair[1].handle]
 
 
 def lodge(*, record: Item, edges: Iterable[Edge]) -> None:

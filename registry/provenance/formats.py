@@ -1,0 +1,101 @@
+"""The formats of W3C PROV documents: their names, and writing and reading them.
+
+`prov` loads lxml and rdflib as soon as it is asked for a serializer by name. What workers write,
+and what most pages show, is written without asking, so that only PROV-XML and Turtle cost that.
+"""
+
+import io
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from prov.model import ProvDocument
+from prov.serializers.provjson import ProvJSONSerializer, encode_json_document
+from prov.serializers.provjsonld import ProvJSONLDSerializer
+
+
+@dataclass(frozen=True)
+class Format:
+    """A way to write a document. `suffix` is that of a file of it."""
+
+    name: str
+    title: str
+    content_type: str
+    suffix: str
+
+
+FORMATS = {
+    one.name: one
+    for one in (
+        Format("provn", "PROV-N", "text/provenance-notation", "provn"),
+        Format("json", "PROV-JSON", "application/json", "json"),
+        Format("xml", "PROV-XML", "application/provenance+xml", "xml"),
+        Format("turtle", "Turtle", "text/turtle", "ttl"),
+        Format("json-ld", "JSON-LD", "application/ld+json", "jsonld"),
+    )
+}
+
+
+def stored(document: ProvDocument) -> str:
+    """The document as PROV-JSON in one line, as the record of a run keeps it."""
+    # The serializer writes into a stream, which makes json leave its fast path.
+    return json.dumps(encode_json_document(document))
+
+
+def read(text: str) -> ProvDocument:
+    """A document in PROV-JSON. Raises ValueError or prov.Error for what is none."""
+    return ProvJSONSerializer().deserialize(io.StringIO(text))
+
+
+def write(document: ProvDocument, name: str) -> str:
+    """The document in one of FORMATS. The same document gives the same text."""
+    match name:
+        case "provn":
+            return f"{document.get_provn()}\n"
+        case "json":
+            return _sorted(stored(document))
+        case "json-ld":
+            # Its context comes along, so that readers need no network.
+            text = io.StringIO()
+            ProvJSONLDSerializer(document).serialize(text, context="embed")
+            return _sorted(text.getvalue())
+        case "xml":
+            out = io.BytesIO()  # into a text stream, lxml would write ASCII
+            document.serialize(out, format="xml")
+            return out.getvalue().decode()
+        case _:
+            return _turtle(document)
+
+
+def _turtle(document: ProvDocument) -> str:
+    """PROV-O. Its nodes without a name get random ones from `prov`; here they depend on content."""
+    from prov.serializers.provrdf import ProvRDFSerializer
+    from rdflib.compare import to_canonical_graph
+    from rdflib.graph import DATASET_DEFAULT_GRAPH_ID, Graph
+
+    dataset = ProvRDFSerializer(document).encode_document(document)
+    graph = Graph() + to_canonical_graph(dataset.graph(DATASET_DEFAULT_GRAPH_ID))
+    for namespace in document.namespaces:
+        graph.bind(namespace.prefix, namespace.uri)
+    return graph.serialize(format="turtle")
+
+
+def _sorted(text: str) -> str:
+    """JSON with lists of values in order: `prov` keeps the values of an attribute in sets."""
+    return json.dumps(_in_order(json.loads(text)), indent=2, ensure_ascii=False) + "\n"
+
+
+def _in_order(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: part if key == "@context" else _in_order(part) for key, part in value.items()}
+    if isinstance(value, list):
+        parts = [_in_order(part) for part in value]
+        return parts if _are_statements(parts) else sorted(parts, key=json.dumps)
+    return value
+
+
+def _are_statements(parts: list[Any]) -> bool:
+    """The records of PROV-JSONLD keep their order; values of attributes have none."""
+    return all(
+        isinstance(part, dict) and "@type" in part and "@value" not in part for part in parts
+    )
