@@ -3,7 +3,7 @@
 from django.urls import path, register_converter
 
 from registry.models import HANDLE
-from registry.views import account, explore, forms, history, items, runs, settings, sheets
+from registry.views import account, explore, forms, history, items, prov, runs, settings, sheets
 
 
 class HandleConverter:
@@ -31,6 +31,8 @@ urlpatterns = [
     path("item/<handle:handle>/versions/", items.versions, name="item-versions"),
     path("item/<handle:handle>/versions/new/", history.new_version, name="item-new-version"),
     path("item/<handle:handle>/lineage/", items.lineage, name="item-lineage"),
+    path("item/<handle:handle>/prov/", prov.prov, name="item-prov"),
+    path("item/<handle:handle>/prov/<slug:name>", prov.download, name="item-prov-file"),
     path("item/<handle:handle>/activity/", items.activity, name="item-activity"),
     path("item/<handle:handle>/settings/", settings.settings, name="item-settings"),
     path("item/<handle:handle>/lock/", settings.set_lock, name="item-lock"),

@@ -6,6 +6,7 @@ and what most pages show, is written without asking, so that only PROV-XML and T
 
 import io
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,13 +28,18 @@ class Format:
 FORMATS = {
     one.name: one
     for one in (
-        Format("provn", "PROV-N", "text/provenance-notation", "provn"),
+        Format("provn", "PROV-N", "text/provenance-notation; charset=utf-8", "provn"),
         Format("json", "PROV-JSON", "application/json", "json"),
         Format("xml", "PROV-XML", "application/provenance+xml", "xml"),
-        Format("turtle", "Turtle", "text/turtle", "ttl"),
+        Format("turtle", "Turtle", "text/turtle; charset=utf-8", "ttl"),
         Format("json-ld", "JSON-LD", "application/ld+json", "jsonld"),
     )
 }
+
+
+def file_name(handle: str, chosen: Format) -> str:
+    """The name of a file of an item's document: ids hold characters that file names do not."""
+    return f"{re.sub('[^A-Za-z0-9_-]', '-', handle)}.{chosen.suffix}"
 
 
 def stored(document: ProvDocument) -> str:

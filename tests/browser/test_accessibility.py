@@ -71,7 +71,16 @@ def test_axe_finds_nothing_on_any_page(
     )
     dataset = make_item(user, subtype="DATASET")
     sign_in(page, user)
-    life = ["", "history/", "history/1/", "versions/", "activity/", "settings/", "lineage/"]
+    life = [
+        "",
+        "history/",
+        "history/1/",
+        "versions/",
+        "activity/",
+        "settings/",
+        "lineage/",
+        "prov/",
+    ]
     problems += check(page, [f"/item/{superseded.handle}/{part}" for part in life])
     problems += check(
         page,
