@@ -1,7 +1,7 @@
 """The formats of W3C PROV documents: their names, and writing and reading them.
 
-`prov` loads lxml and rdflib as soon as it is asked for a serializer by name. What workers write,
-and what most pages show, is written without asking, so that only PROV-XML and Turtle cost that.
+`prov` loads lxml and rdflib as soon as it is asked for a serializer by name. So its serializers are
+named here, and each of the two is loaded when it is needed: a worker needs neither.
 """
 
 import io
@@ -66,11 +66,17 @@ def write(document: ProvDocument, name: str) -> str:
             ProvJSONLDSerializer(document).serialize(text, context="embed")
             return _sorted(text.getvalue())
         case "xml":
-            out = io.BytesIO()  # into a text stream, lxml would write ASCII
-            document.serialize(out, format="xml")
-            return out.getvalue().decode()
+            return _xml(document)
         case _:
             return _turtle(document)
+
+
+def _xml(document: ProvDocument) -> str:
+    from prov.serializers.provxml import ProvXMLSerializer
+
+    out = io.BytesIO()  # into a text stream, lxml would write ASCII
+    ProvXMLSerializer(document).serialize(out)
+    return out.getvalue().decode()
 
 
 def _turtle(document: ProvDocument) -> str:
