@@ -12,7 +12,7 @@ from typing import Any
 from django.contrib.auth.models import User
 from prov.constants import PROV_TYPE
 from prov.identifier import QualifiedName
-from prov.model import ProvDocument, ProvRecord
+from prov.model import ProvDocument
 
 from registry.kinds.activities import Create, Version
 from registry.kinds.base import Category
@@ -69,7 +69,7 @@ def of_item(item: Item, user: User) -> ProvDocument:
     is_recorder = item.subtype in RECORDERS
     triples, is_cut = (_claimed_by([item.pk]), False) if is_recorder else _causes(item)
     items = _items(_ends(triples) | {item.pk, item.previous_version_id or item.pk})
-    draft = Draft(item.handle, _readable([one.handle for one in items.values()], user))
+    draft = Draft(item.handle, _hidden({one.handle for one in items.values()}, user))
     draft.declare(item, _about(draft, item, is_cut))
     edges = [Edge(items[a], Type(kind), items[b]) for a, kind, b in triples]
     draft.declare_all(edges)
@@ -131,10 +131,10 @@ def _items(pks: set[int]) -> dict[int, Item]:
     return found.in_bulk(pks)
 
 
-def _readable(handles: list[str], user: User) -> set[str]:
-    """Which of these the user may know of, tombstones included, as lineage shows them."""
+def _hidden(handles: set[str], user: User) -> set[str]:
+    """Which of these the user may not know of. Tombstones they may, as lineage shows them."""
     known = Item.objects.granted_to(user).filter(handle__in=handles)
-    return set(known.values_list("handle", flat=True))
+    return handles.difference(known.values_list("handle", flat=True))
 
 
 def _about(draft: Draft, item: Item, is_cut: bool) -> Iterator[tuple[QualifiedName, Any]]:
@@ -152,7 +152,7 @@ def _generated_at(edge: Edge, names: Names) -> Attributes:
     """When an item was registered: the workflow that records it began in the same transaction."""
     is_registration = edge.type == Type.WAS_GENERATED_BY and edge.target.subtype in RECORDERS
     workflow = edge.source.workflow if is_registration else None
-    if workflow is None or not names.is_seen(edge.source.handle):
+    if workflow is None or names.is_hidden(edge.source.handle):
         return []
     return at(workflow.created_at)
 
@@ -170,26 +170,33 @@ def _revisions(item: Item, items: dict[int, Item], edges: list[Edge]) -> list[De
 def _as_seen(document: ProvDocument, home: str, user: User) -> ProvDocument:
     """A kept document, which names everything, without the ids and names of what the user may not
     read. It says what items were called when it was made."""
-    handles = {
-        record.identifier: record.identifier.uri.removeprefix(RESOLVER)
-        for record in document.get_records()
-        if record.identifier
-    }
-    seen = _readable(list(handles.values()), user)
-    if seen.issuperset(handles.values()):
+    handles = {name: name.uri.removeprefix(RESOLVER) for name in _item_names(document)}
+    hidden = _hidden(set(handles.values()), user)
+    if not hidden:
         return document
     copy = ProvDocument()  # it takes over the namespaces that are still used, and no others
-    names = Names(copy, home, seen)
-    new_names = {name: names.of(handle) for name, handle in handles.items()}
-    hidden = {name for name, handle in handles.items() if handle not in seen}
+    names = Names(copy, home, hidden)
+
+    def told(value: Any) -> Any:
+        if isinstance(value, str):
+            return names.in_text(value)
+        return names.of(handles[value]) if value in handles else value
+
     for record in document.get_records():
-        attributes = _told(record, is_hidden=record.identifier in hidden)
-        renamed = [(key, new_names.get(value, value)) for key, value in attributes]
-        name = new_names[record.identifier] if record.identifier else None
-        copy.new_record(record.get_type(), name, renamed)
+        is_told = record.identifier is None or handles.get(record.identifier) not in hidden
+        attributes = [
+            (key, told(value)) for key, value in record.attributes if is_told or key == PROV_TYPE
+        ]
+        copy.new_record(record.get_type(), told(record.identifier), attributes)
     return copy
 
 
-def _told(record: ProvRecord, *, is_hidden: bool) -> Iterator[tuple[QualifiedName, Any]]:
-    """The attributes of a record; only the kind of a hidden element."""
-    return ((key, value) for key, value in record.attributes if not is_hidden or key == PROV_TYPE)
+def _item_names(document: ProvDocument) -> set[QualifiedName]:
+    """All names of items in a document, of its elements and in its relations."""
+    names = {
+        value
+        for record in document.get_records()
+        for value in (record.identifier, *(value for _, value in record.attributes))
+        if isinstance(value, QualifiedName)
+    }
+    return {name for name in names if name.uri.startswith(RESOLVER)}

@@ -6,7 +6,7 @@ document is made for every model run.
 """
 
 import re
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
@@ -75,20 +75,21 @@ class Names:
     """The names of items in one document. Those that its reader may not see are numbered, in a
     namespace of that document alone: another document's restricted items are not the same ones."""
 
-    def __init__(self, document: ProvDocument, home: str, seen: Container[str] | None) -> None:
+    def __init__(self, document: ProvDocument, home: str, hidden: Collection[str]) -> None:
         self._document = document
         self._home = home
-        self._seen = seen
+        self._hidden = hidden
+        self._hidden_ids = re.compile(f"(?:{'|'.join(map(re.escape, sorted(hidden)))})(?![0-9])")
         self._spaces: dict[str, Namespace] = {}
-        self._hidden: dict[str, QualifiedName] = {}
+        self._restricted: dict[str, QualifiedName] = {}
 
-    def is_seen(self, handle: str) -> bool:
-        return self._seen is None or handle in self._seen
+    def is_hidden(self, handle: str) -> bool:
+        return handle in self._hidden
 
     def of(self, handle: str) -> QualifiedName:
         """The name of an item: its prefix as a namespace, its number as the local part."""
-        if not self.is_seen(handle):
-            return self._restricted(handle)
+        if self.is_hidden(handle):
+            return self._number(handle)
         prefix, _, number = handle.partition("/")
         return self._space(prefix)[number]
 
@@ -99,22 +100,28 @@ class Names:
             self._spaces[prefix] = self._document.add_namespace(word, f"{RESOLVER}{prefix}/")
         return self._spaces[prefix]
 
-    def _restricted(self, handle: str) -> QualifiedName:
-        if handle not in self._hidden:
+    def in_text(self, text: str) -> str:
+        """A text that every format can hold (what XML has no place for becomes U+FFFD), without the
+        ids of what the reader may not see: the name of a Version activity has two."""
+        held = _NOT_XML.sub("\ufffd", text)
+        return self._hidden_ids.sub("restricted", held) if self._hidden else held
+
+    def _number(self, handle: str) -> QualifiedName:
+        if handle not in self._restricted:
             uri = RESTRICTED.format(handle=self._home)
             space = self._document.add_namespace("restricted", uri)
-            self._hidden[handle] = space[f"restricted-{len(self._hidden) + 1}"]
-        return self._hidden[handle]
+            self._restricted[handle] = space[f"restricted-{len(self._restricted) + 1}"]
+        return self._restricted[handle]
 
 
 class Draft:
     """A document in which each item that is named is declared once, before it is named."""
 
-    def __init__(self, home: str, seen: Container[str] | None = None) -> None:
-        """`home` is the id of the item that it is about, `seen` holds the ids that its reader may
-        see (None: all)."""
+    def __init__(self, home: str, hidden: Collection[str] = ()) -> None:
+        """`home` is the id of the item that it is about, `hidden` the ids that its reader may not
+        see."""
         self.document = ProvDocument()
-        self.names = Names(self.document, home, seen)
+        self.names = Names(self.document, home, hidden)
         self.document.add_namespace(OURS)
         self._declared: dict[str, QualifiedName] = {}
 
@@ -122,7 +129,8 @@ class Draft:
         """Attributes in our namespace. Those without a value are left out."""
         for word, value in values.items():
             if value is not None:
-                yield OURS[word], clean(value) if isinstance(value, str) else value
+                told = self.names.in_text(value) if isinstance(value, str) else value
+                yield OURS[word], told
 
     def notes(self, notes: Mapping[str, str] | None) -> Attributes:
         """What people noted by keys of their own, as attributes. Their names are the keys, percent-
@@ -130,7 +138,7 @@ class Draft:
         if notes:
             space = self.document.add_namespace("note", NOTES)
             for key, value in notes.items():
-                yield space[quote(clean(key), safe="")], clean(value)
+                yield space[quote(self.names.in_text(key), safe="")], self.names.in_text(value)
 
     def declare(self, item: Item, attributes: Attributes = ()) -> QualifiedName:
         """The name of an item, which is declared with its kind, name and version if it was not yet.
@@ -139,8 +147,9 @@ class Draft:
             return name
         self._declared[item.handle] = name = self.names.of(item.handle)
         told = list(self._types(item.subtype))
-        if self.names.is_seen(item.handle):
-            told += [(PROV_LABEL, clean(item.display_name))] if item.display_name else []
+        if not self.names.is_hidden(item.handle):
+            label = self.names.in_text(item.display_name)
+            told += [(PROV_LABEL, label)] if label else []
             told += [*self.ours(version=item.version), *attributes]
         self.document.new_record(ELEMENTS[Category(item.category)], name, told)
         return name
@@ -191,8 +200,3 @@ def role(word: str) -> Attributes:
 def period(start: datetime, end: datetime) -> Attributes:
     """When an activity was, as attributes of it."""
     return [(PROV_ATTR_STARTTIME, start), (PROV_ATTR_ENDTIME, end)]
-
-
-def clean(text: str) -> str:
-    """A text that every format can hold: what XML has no place for becomes U+FFFD."""
-    return _NOT_XML.sub("\ufffd", text)

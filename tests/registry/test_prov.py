@@ -1,6 +1,7 @@
 """W3C PROV documents: they say what the relations say, to whom may see it, in every format."""
 
 import io
+import json
 import os
 import subprocess
 import sys
@@ -305,6 +306,56 @@ def test_an_entity_recorded_by_a_restricted_person_does_not_tell_who(
 
 
 @pytest.mark.django_db
+def test_the_name_of_a_version_activity_does_not_tell_the_id_of_a_restricted_version(
+    user: User, ben: User, make_item: MakeItem
+) -> None:
+    """It has both ids in it."""
+    old = make_item(user, display_name="First")
+    new = services.create_version(handle=old.handle, reason=f"After {old.handle}", by=user)
+    drain()
+    hide(old)
+    version = Item.objects.get(subtype="VERSION")
+    assert old.handle in version.display_name
+    for item in (new, version):
+        text = documents.of_item(item, ben).get_provn()
+        assert old.handle not in text
+        assert f": restricted to {new.handle}" in text
+        assert 'provena:reason="After restricted"' in text
+        assert "wasDerivedFrom(item:" in text
+
+
+@pytest.mark.django_db
+def test_a_note_of_a_run_does_not_tell_the_id_of_what_is_restricted(
+    user: User, ben: User, workflow: Workflow
+) -> None:
+    notes = {"random seed": "7", "from": f"{workflow.currents.handle}, {workflow.matrix.handle}0"}
+    runs.register(record=workflow.record(annotations=notes), owner=user)
+    drain()
+    run = Item.objects.get(subtype="MODEL_RUN")
+    hide(workflow.currents)
+    told = element(documents.of_item(run, ben), run).get_attribute("note:from")
+    assert told == {f"restricted, {workflow.matrix.handle}0"}
+
+
+@pytest.mark.django_db
+def test_a_document_that_an_earlier_release_kept_is_held_back_as_well(
+    run: Item, user: User, ben: User, workflow: Workflow
+) -> None:
+    """Its types are texts, and nothing says that all it relates is declared."""
+    number = workflow.currents.handle.partition("/")[2]
+    run.info["prov_serialisation"] = json.dumps(
+        {
+            "prefix": {"provena": OURS.uri, "item": "https://hdl.handle.net/10378.1/"},
+            "activity": {"item:1": {"prov:type": "provena:MODEL_RUN", "prov:label": "Old"}},
+            "used": {"_:id1": {"prov:activity": "item:1", "prov:entity": f"item:{number}"}},
+        }
+    )
+    assert number in documents.of_item(run, user).get_provn()
+    hide(workflow.currents)
+    assert number not in documents.of_item(run, ben).get_provn()
+
+
+@pytest.mark.django_db
 def test_restricted_items_of_two_documents_are_not_the_same(
     user: User, ben: User, make_item: MakeItem
 ) -> None:
@@ -374,6 +425,18 @@ def test_what_xml_cannot_hold_is_marked_in_all_formats() -> None:
         text = formats.write(document, name)
         labels = {str(one.label) for one in read_back(text, name).get_records(ProvElement)}
         assert labels == {"a\ufffdb\ufffdc\ufffdd"}, name
+
+
+def test_items_of_other_prefixes_are_in_namespaces_of_their_own() -> None:
+    draft = Draft("10378.1/1")
+    names = [draft.names.of(one) for one in ("10378.1/5", "102.100/5", "102_100/5", "102-100/5")]
+    assert [name.uri for name in names] == [
+        "https://hdl.handle.net/10378.1/5",
+        "https://hdl.handle.net/102.100/5",
+        "https://hdl.handle.net/102_100/5",
+        "https://hdl.handle.net/102-100/5",
+    ]
+    assert len({str(name) for name in names}) == 4
 
 
 def test_two_keys_never_become_one() -> None:
