@@ -97,16 +97,18 @@ def named_by(item: Item, user: User, limit: int) -> list[Reference]:
     return list(found.order_by("-source")[:limit])
 
 
-def keep(item: Item) -> None:
+def keep(item: Item, *, is_new: bool = False) -> None:
     """Note whom the item's content names, in the caller's transaction."""
     mentions = {
         (mention.handle, mention.role, mention.path == (item.kind.follows,))
         for mention in item.kind.mentions(item.info)
     }
-    targets = _all({handle for handle, _, _ in mentions})
-    item.references.all().delete()
+    handles = {handle for handle, _, _ in mentions}
+    targets = dict(Item.objects.filter(handle__in=handles).values_list("handle", "pk"))
+    if not is_new:
+        item.references.all().delete()
     Reference.objects.bulk_create(
-        Reference(source=item, target=targets[handle], role=role[:100], follows=follows)
+        Reference(source=item, target_id=targets[handle], role=role[:100], follows=follows)
         for handle, role, follows in sorted(mentions)
         if handle in targets
     )

@@ -44,20 +44,32 @@ class Lookup:
         self._user = user
         self._items: dict[str, Item | None] = {}
         self._readable: set[str] = set()
+        self._unseen: list[Item] = []  # of which it is not known yet whether they may be read
 
     def fetch(self, handles: Iterable[str]) -> None:
         """Look up those that were not yet, in a few queries however many they are."""
         missing = [handle for handle in dict.fromkeys(handles) if handle not in self._items]
         for start in range(0, len(missing), CHUNK):
             chunk = missing[start : start + CHUNK]
-            found = Item.objects.filter(handle__in=chunk).defer("search_text", "system")
-            self._items |= dict.fromkeys(chunk) | {item.handle: item for item in found}
-            readable = Item.objects.readable_by(self._user).filter(handle__in=chunk)
-            self._readable |= set(readable.values_list("handle", flat=True))
+            found = {item.handle: item for item in Item.objects.filter(handle__in=chunk)}
+            self._items |= dict.fromkeys(chunk) | found
+            self._unseen += found.values()
+
+    def fetch_used(self, handle: str) -> None:
+        """Look up what a workflow template names, if it is one."""
+        template = self._items.get(handle)
+        if template and template.subtype == "MODEL_RUN_WORKFLOW_TEMPLATE" and template.info:
+            self.fetch(_ids_of_template(template.info))
 
     def item(self, handle: str) -> Item | None:
         """The item, if it is there and may be read."""
-        return self._items.get(handle) if handle in self._readable else None
+        return self._items.get(handle) if self._may_read(handle) else None
+
+    def _may_read(self, handle: str) -> bool:
+        if self._unseen:
+            self._readable |= Item.objects.readable_among(self._unseen, self._user)
+            self._unseen = []
+        return handle in self._readable
 
     def known(self, handle: str) -> Item:
         """The item, which a check has found. Raises KeyError for one that was not looked up."""
@@ -75,7 +87,7 @@ class Lookup:
             return f"{role}: there is no item {handle}. Check the id.", False
         if item.deleted_at:
             return f"{role}: {handle} was deleted. Choose another one.", False
-        if handle not in self._readable:
+        if not self._may_read(handle):
             return f"{role}: you may not read {handle}. Ask its owner for access.", True
         if item.subtype != subtype:
             return f"{role}: {handle} is {item.kind.a_label()}, not {wanted.a_label()}.", False
@@ -172,9 +184,8 @@ def check(record: RunRecord, lookup: Lookup) -> list[Finding]:
     """All findings of a record of the right shape, in the order of the reference; none if it can be
     registered."""
     lookup.fetch(_ids_of(record))
+    lookup.fetch_used(record.workflow_template_id)
     template = lookup.item(record.workflow_template_id)
-    if template is not None and template.subtype == "MODEL_RUN_WORKFLOW_TEMPLATE":
-        lookup.fetch(_ids_of_template(template.info))
     findings = list(_named(lookup, ("study_id",), record.study_id, "STUDY", "Study"))
     wrong = list(
         _named(

@@ -1,6 +1,7 @@
 """Items with a persistent id, their revisions, and the W3C PROV relations between them."""
 
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from django.conf import settings
@@ -59,11 +60,24 @@ class ItemQuerySet(models.QuerySet["Item"]):
             return self.none()
         if level == Level.ADMIN:
             return self
-        own_groups = Group.members.through.objects.filter(user=user).values("group")
-        grants = Grant.objects.filter(Q(group=None) | Q(group__in=own_groups), item=OuterRef("pk"))
+        grants = Grant.objects.given_to(user).filter(item=OuterRef("pk"))
         # Adds nothing, but keeps PostgreSQL from reading all grants for each page of items.
         grants = grants.filter(item__gte=OuterRef("pk"))
         return self.filter(Q(owner=user) | Exists(grants))
+
+    @staticmethod
+    def readable_among(items: "Sequence[Item]", user: User) -> "set[str]":
+        """The ids of those of the items at hand that `user` may read: as `readable_by`, in at most
+        one query, which is a small one."""
+        level = access.level(user)
+        if level < Level.READ:
+            return set()
+        live = [item for item in items if item.deleted_at is None]
+        of_others = {item.pk for item in live if level < Level.ADMIN and item.owner_id != user.pk}
+        if of_others:
+            grants = Grant.objects.given_to(user).filter(item__in=of_others)
+            of_others -= set(grants.values_list("item", flat=True))
+        return {item.handle for item in live if item.pk not in of_others}
 
     def with_successors(self) -> "ItemQuerySet":
         """Each with `is_superseded`: whether there is a version after it that was not deleted."""
@@ -288,6 +302,13 @@ class Group(models.Model):
         return self.display_name
 
 
+class GrantQuerySet(models.QuerySet["Grant"]):
+    def given_to(self, user: User) -> "GrantQuerySet":
+        """Those of everyone and of the user's groups."""
+        own_groups = Group.members.through.objects.filter(user=user).values("group")
+        return self.filter(Q(group=None) | Q(group__in=own_groups))
+
+
 class Grant(models.Model):
     """The roles on an item of a group, or of every user of the registry. Always at least one."""
 
@@ -301,6 +322,8 @@ class Grant(models.Model):
         help_text="None: every user of the registry.",
     )
     roles = models.JSONField()
+
+    objects = GrantQuerySet.as_manager()
 
     class Meta:
         constraints = [

@@ -268,7 +268,7 @@ def _write(item: Item, info: dict[str, Any], *, reason: str, by: User, at: Any =
     Revision.objects.create(
         item=item, number=(last or 0) + 1, info=info, reason=reason, by=by, at=now
     )
-    references.keep(item)
+    references.keep(item, is_new=is_new)
     search.index(item)
 
 

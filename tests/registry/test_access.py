@@ -188,6 +188,8 @@ def test_sql_and_python_agree_on_who_may_read_what(
     drawn(world, data)
     for person in world.people:
         readable = set(Item.objects.readable_by(person))
+        among = Item.objects.readable_among(world.items, person)
+        assert among == {item.handle for item in readable}
         assert readable == {item for item in world.items if access.roles(person, item)}
         for item in world.items:
             assert bool(access.roles(person, item)) == (
