@@ -30,6 +30,7 @@ class Size:
     seconds: float = 10.0
     rows: int = 1_000_000
     items: int = 100_000
+    runs: int = 10_000
 
 
 QUICK = Size(
@@ -41,6 +42,7 @@ QUICK = Size(
     seconds=2.0,
     rows=50_000,
     items=5_000,
+    runs=1_000,
 )
 
 
@@ -180,6 +182,20 @@ def items(bench: Bench) -> None:
             bench.add("items", engine, what, "ms", values)
 
 
+def batch(bench: Bench) -> None:
+    """A batch of model runs, and a run beside its bare statements."""
+    for engine in bench.engines:
+        figures = bench.probe("batch", engine, database="batch", size=bench.size.runs)
+        for what, values in figures.items():
+            bench.add("batch", engine, what, "ms" if what == "page" else "", values)
+    if SQLITE in bench.engines:
+        figures = bench.probe("bare", SQLITE, database="bare")
+        for what, values in figures.items():
+            bench.add("batch", SQLITE, what, "ms", values)
+        ratios = [a / b for a, b in zip(*figures.values(), strict=True)] if figures else []
+        bench.add("batch", SQLITE, "our run / bare statements", "x", ratios)
+
+
 MEASURES: dict[str, Callable[[Bench], None]] = {
     "lifecycle": lifecycle,
     "idle": idle,
@@ -188,6 +204,7 @@ MEASURES: dict[str, Callable[[Bench], None]] = {
     "locked": locked,
     "list": large,
     "items": items,
+    "batch": batch,
 }
 
 

@@ -106,6 +106,11 @@ def _targets() -> list[Target]:
         ]
     return [
         *targets,
+        Target("a batch is launched within 5 s", "batch", SQLITE, "seconds", 5),
+        Target("at least 150 runs/s", "batch", SQLITE, "runs per second", 150, at_least=True),
+        Target("last thousand >= 0.8x first", "batch", SQLITE, "rate of", 0.8, at_least=True),
+        Target("a run at most 2.5x its statements", "batch", SQLITE, "our run /", 2.5),
+        Target("pages beside a batch p95 <= 150 ms", "batch", SQLITE, "page", 150, of=_p95),
         Target("a page of the registry p95 <= 30 ms", "items", SQLITE, "page", 30, of=_p95),
         Target("no locked error", "locked", SQLITE, "locked errors", 0),
     ]
