@@ -246,6 +246,17 @@ class Job(models.Model):
                 condition=Q(finished_at__isnull=False, result__isnull=True),
                 name="job_failed",
             ),
+            # Of a batch, what succeeded is what remains of its total: only the others are counted.
+            models.Index(
+                fields=["batch", "batch_index"],
+                condition=Q(batch__isnull=False, finished_at=None),
+                name="job_batch_unfinished",
+            ),
+            models.Index(
+                fields=["batch", "batch_index"],
+                condition=Q(batch__isnull=False, finished_at__isnull=False, result__isnull=True),
+                name="job_batch_failed",
+            ),
         ]
 
     def __str__(self) -> str:

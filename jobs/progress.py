@@ -7,10 +7,11 @@ from datetime import datetime
 from functools import cached_property
 from uuid import UUID
 
-from django.db.models import Count
+from django.db.models import Count, F, QuerySet, Value
+from django.db.models.expressions import Combinable
 
 from jobs import definitions
-from jobs.models import Job, Status, Workflow
+from jobs.models import Batch, Job, JobQuerySet, Status, Workflow
 
 LATER = "LATER"  # a step whose job does not exist yet
 
@@ -100,15 +101,41 @@ def of_job(job: Job, *, purpose: str, open_jobs: bool) -> Progress:
     return Progress(job.title, purpose, [Step(1, job.title, job)], open_jobs)
 
 
-def of_batches(batch_ids: Iterable[UUID]) -> dict[UUID, Counter[str]]:
-    """For each batch, how many of its jobs are in which state, in one query."""
-    wanted = set(batch_ids)
-    counts: dict[UUID, Counter[str]] = {batch: Counter() for batch in wanted}
-    if wanted:
-        rows = Job.objects.filter(batch__in=wanted).order_by().values_list("batch", "status")
-        for batch, status, number in rows.annotate(Count("pk")):
-            counts[batch][status] = number
-    return counts
+def of_batches(batches: Iterable[Batch]) -> dict[UUID, Counter[str]]:
+    """For each batch, how many of its jobs are in which state, in one query.
+
+    What succeeded is not counted: it is what remains of the total. So the cost is that of the jobs
+    that have not finished and of those that failed, by their indexes, and never that of all.
+    """
+    totals = {batch.pk: batch.total for batch in batches}
+    if not totals:
+        return {}
+    jobs = Job.objects.filter(batch__in=totals)
+    # Few jobs of all batches are held by workers, so these are counted without asking for a batch.
+    rows = _tally(jobs.unfinished(), Value("UNFINISHED")).union(
+        _tally(jobs.failed(), Value(Status.FAILED.value)),
+        _tally(Job.objects.leased(), F("status")),
+        all=True,
+    )
+    tally: dict[UUID, Counter[str]] = {batch: Counter() for batch in totals}
+    for batch, state, number in rows:
+        if batch in tally:
+            tally[batch][state] = number
+    return {batch: _states(totals[batch], tally[batch]) for batch in totals}
+
+
+def _tally(jobs: JobQuerySet, state: Combinable) -> "QuerySet[Job, tuple[UUID, str, int]]":
+    """(batch, state, number of jobs) of these jobs."""
+    named = jobs.order_by().annotate(state=state).values("batch", "state")
+    return named.annotate(number=Count("*")).values_list("batch", "state", "number")
+
+
+def _states(total: int, tally: Counter[str]) -> Counter[str]:
+    """The number of jobs in each state that has any, from what was counted of a batch."""
+    unfinished = tally.pop("UNFINISHED", 0)
+    tally[Status.PENDING] = unfinished - tally[Status.DEQUEUED] - tally[Status.IN_PROGRESS]
+    tally[Status.SUCCEEDED] = total - unfinished - tally[Status.FAILED]
+    return +tally
 
 
 def combined(statuses: Iterable[str]) -> str:

@@ -110,7 +110,7 @@ def batch_detail(request: HtmxRequest, batch_id: UUID) -> HttpResponse:
     after = request.GET.get("after")
     jobs = batch.jobs.select_related("owner").defer("payload", "result", "traceback")
     page = keyset(jobs, after, key="batch_index")
-    counts = progress.of_batches([batch.pk])[batch.pk]
+    counts = progress.of_batches([batch])[batch.pk]
     context = {
         "batch": batch,
         "page": page,
@@ -174,12 +174,12 @@ def _operate(
 def _rows(request: HtmxRequest, jobs: list[Job], *, grouped: bool = True) -> list[dict[str, Any]]:
     """What the list prints for each job: links and labels are found for all rows at once."""
     subjects = definitions.subjects(request.user, [job.subject for job in jobs])
-    batches = {job.batch_id for job in jobs if job.batch_id} if grouped else set()
-    counts = progress.of_batches(batches)
+    batches = {job.batch.pk: job.batch for job in jobs if job.batch} if grouped else {}
+    counts = progress.of_batches(batches.values())
     return [
         {
             "job": job,
-            "batch": job.batch if job.batch_id in batches else None,
+            "batch": batches.get(job.batch_id) if job.batch_id else None,
             "status": progress.combined(counts[job.batch_id])
             if job.batch_id in batches
             else job.status,

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet
 from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
 
-from jobs import lifecycle
+from jobs import lifecycle, progress
 from jobs.models import FINISHED, Batch, Job
 from provena.paging import keyset
 
@@ -117,6 +118,9 @@ def test_every_hot_query_uses_its_index(crowd: Batch, user: User, rare: User) ->
         check_queryset(sliced(jobs.listed(), after), "job_listed")
     for after in (None, str(ROWS // 2)):
         check_queryset(sliced(crowd.jobs.all(), after, "batch_index"), "job_once_per_row")
+    # What a batch page asks each time it looks: no plan for "succeeded", which is the remainder.
+    check_queryset(crowd.jobs.unfinished().order_by("batch_index")[:26], "job_batch_unfinished")
+    check_queryset(crowd.jobs.failed().order_by("batch_index")[:26], "job_batch_failed")
     jobs = Job.objects.visible_to(rare)
     check_queryset(jobs.unfinished()[:6], "job_unfinished")
     check_queryset(jobs.failed()[:6], "job_failed")
@@ -126,6 +130,21 @@ def test_every_hot_query_uses_its_index(crowd: Batch, user: User, rare: User) ->
         status__in=FINISHED, finished_at__gt=now - timedelta(minutes=5)
     ).order_by()
     check_queryset(recent[:26], "job_finished")
+
+
+def test_a_batch_is_counted_by_its_indexes(
+    crowd: Batch, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    with django_assert_num_queries(1) as asked:
+        counts = progress.of_batches([crowd])[crowd.pk]
+    held = Job.objects.filter(batch=crowd).values_list("status").annotate(Count("pk"))
+    assert dict(counts) == dict(held.order_by())
+    if connection.vendor == "sqlite":
+        with connection.cursor() as cursor:
+            cursor.execute(f"EXPLAIN QUERY PLAN {asked.captured_queries[0]['sql']}")
+            plan = "\n".join(str(row[-1]) for row in cursor.fetchall())
+        for index in ("job_batch_unfinished", "job_batch_failed", "job_leased"):
+            assert f"USING INDEX {index}" in plan or f"COVERING INDEX {index}" in plan, plan
 
 
 def sliced(rows: "QuerySet[Job]", after: str | None, key: str = "id") -> "QuerySet[Job]":

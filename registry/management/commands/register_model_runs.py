@@ -142,7 +142,7 @@ class Command(BaseCommand):
             if job.status == Status.FAILED:
                 raise CommandError(f"The batch was not launched: {job.info}")
             batch = Batch.objects.filter(pk=job.result["batch_id"]).first() if job.result else None
-            counts: Counter[str] = progress.of_batches([batch.pk])[batch.pk] if batch else Counter()
+            counts: Counter[str] = progress.of_batches([batch])[batch.pk] if batch else Counter()
             done = counts[Status.SUCCEEDED] + counts[Status.FAILED]
             if batch and not quiet:
                 bar = "█" * (WIDTH * done // batch.total)
