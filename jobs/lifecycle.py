@@ -1,7 +1,8 @@
 """The life of a job: the only place that writes `Job.status`.
 
 Each change is one conditional statement, so two deliveries of a job, a worker thought dead and a
-late finish may race, and exactly one of them wins.
+late finish may race, and exactly one of them wins. `jobs.batches` does to many jobs at once what
+`retry` and `cancel` do to one.
 """
 
 import itertools
@@ -293,21 +294,13 @@ def retry(job: Job, *, by: "User | None") -> None:
     """
     _demand_right(job, by, "retried")
     with transaction.atomic():
-        updated = Job.objects.filter(pk=job.pk, status=Status.FAILED).update(
-            status=Status.PENDING,
-            info="",
-            traceback="",
-            max_attempts=F("attempt") + _attempts_of(job),
-            run_after=timezone.now(),
-            dequeued_at=None,
-            finished_at=None,
-            cancelled_by=None,
-        )
+        failed = Job.objects.filter(pk=job.pk, status=Status.FAILED)
+        updated = failed.update(**queued_again(job.sub_type))
         if not updated:
             raise NotPossible(
                 f"Only a failed job can be retried, and this one is {_status_now(job)}."
             )
-        _note(job, JobEvent.Kind.RETRIED, f"Put back into the queue{_by_operator(by)}.", by=by)
+        _note(job, JobEvent.Kind.RETRIED, retry_note(by), by=by)
         wakeup.announce()
 
 
@@ -318,27 +311,57 @@ def cancel(job: Job, *, by: "User | None") -> None:
     Raises NotPossible.
     """
     _demand_right(job, by, "cancelled")
-    message = f"Cancelled by {by.get_username() if by else 'an operator'}. Nothing was recorded."
     with transaction.atomic():
-        updated = Job.objects.filter(pk=job.pk, status__in=UNFINISHED).update(
-            status=Status.FAILED,
-            info=message,
-            traceback="",
-            cancelled_by=by,
-            lease_until=None,
-            finished_at=timezone.now(),
-        )
+        unfinished = Job.objects.filter(pk=job.pk, status__in=UNFINISHED)
+        updated = unfinished.update(**cancelled(by))
         if not updated:
             raise NotPossible(
                 f"Only a job that has not finished can be cancelled; this one is "
                 f"{_status_now(job)}."
             )
-        _note(job, JobEvent.Kind.CANCELLED, f"Nothing was recorded{_by_operator(by)}.", by=by)
+        _note(job, JobEvent.Kind.CANCELLED, cancel_note(by), by=by)
 
 
-def may_operate(job: Job, user: "User") -> bool:
-    """True for who may retry and cancel the job: its owner, and staff who see all jobs."""
-    return job.owner_id == user.pk or sees_all_jobs(user)
+def queued_again(sub_type: str) -> dict[str, Any]:
+    """What a retry writes into a FAILED job of that sub type."""
+    return {
+        "status": Status.PENDING,
+        "info": "",
+        "traceback": "",
+        "max_attempts": F("attempt") + _attempts_of(sub_type),
+        "run_after": timezone.now(),
+        "dequeued_at": None,
+        "finished_at": None,
+        "cancelled_by": None,
+    }
+
+
+def cancelled(by: "User | None") -> dict[str, Any]:
+    """What a cancel writes into a job that has not finished."""
+    who = by.get_username() if by else "an operator"
+    return {
+        "status": Status.FAILED,
+        "info": f"Cancelled by {who}. Nothing was recorded.",
+        "traceback": "",
+        "cancelled_by": by,
+        "lease_until": None,
+        "finished_at": timezone.now(),
+    }
+
+
+def retry_note(by: "User | None") -> str:
+    """What the event of a retry says."""
+    return f"Put back into the queue{_by_operator(by)}."
+
+
+def cancel_note(by: "User | None") -> str:
+    """What the event of a cancel says."""
+    return f"Nothing was recorded{_by_operator(by)}."
+
+
+def may_operate(what: Job | Batch, user: "User") -> bool:
+    """True for who may retry and cancel a job or a batch: its owner, and staff who see all jobs."""
+    return what.owner_id == user.pk or sees_all_jobs(user)
 
 
 def backoff(attempt: int) -> timedelta:
@@ -416,9 +439,9 @@ def _by_operator(by: "User | None") -> str:
     return "" if by else ", by an operator's command"
 
 
-def _attempts_of(job: Job) -> int:
+def _attempts_of(sub_type: str) -> int:
     try:
-        return definitions.job_kind(job.sub_type).max_attempts
+        return definitions.job_kind(sub_type).max_attempts
     except definitions.UnknownKind:
         return 1
 

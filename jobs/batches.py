@@ -1,0 +1,110 @@
+"""What people do to many jobs of a batch at once: the same as `jobs.lifecycle` does to one of them.
+
+Each act is one transaction. It locks the jobs that it is about, so each of them changes once and
+has one event, whatever workers and other people do at the same moment: on PostgreSQL row by row, in
+one order, and looking at each again when its lock is there; on SQLite one transaction writes at a
+time. The statements work on sets, because a batch may have 200,000 jobs.
+"""
+
+import itertools
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from django.db import connection, transaction
+from django.db.models import DateTimeField, IntegerField, QuerySet, Value
+from django.utils import timezone
+
+from jobs import lifecycle, wakeup
+from jobs.lifecycle import NotPossible
+from jobs.models import Batch, Job, JobEvent, Status
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+CHUNK = 5_000  # ids in one statement; SQLite takes at most 32,766 parameters
+NOTE = (
+    f"INSERT INTO {JobEvent._meta.db_table} "
+    "(job_id, kind, attempt, message, traceback, by_id, at) {jobs}"
+)
+
+Fields = Callable[[str], dict[str, Any]]
+
+
+def retry_failed(batch: Batch, *, by: "User | None") -> int:
+    """Put all FAILED jobs of the batch back into the queue, as `lifecycle.retry` does with one.
+    Returns how many. `by` None is an operator's command.
+
+    Raises NotPossible for who has no right to.
+    """
+    return _change(
+        batch,
+        batch.jobs.failed(),
+        fields=lifecycle.queued_again,
+        kind=JobEvent.Kind.RETRIED,
+        message=lifecycle.retry_note(by),
+        by=by,
+    )
+
+
+def cancel_waiting(batch: Batch, *, by: "User | None") -> int:
+    """End all jobs of the batch that no worker has begun: those PENDING and DEQUEUED, as
+    `lifecycle.cancel` does with one. Returns how many. `by` None is an operator's command.
+
+    Raises NotPossible for who has no right to.
+    """
+    return _change(
+        batch,
+        batch.jobs.unfinished().filter(status__in=(Status.PENDING, Status.DEQUEUED)),
+        fields=lambda sub_type: lifecycle.cancelled(by),
+        kind=JobEvent.Kind.CANCELLED,
+        message=lifecycle.cancel_note(by),
+        by=by,
+    )
+
+
+def _change(
+    batch: Batch,
+    jobs: "QuerySet[Job]",
+    *,
+    fields: Fields,
+    kind: JobEvent.Kind,
+    message: str,
+    by: "User | None",
+) -> int:
+    """Write into each of the jobs what `fields` says for its sub type, and an event for each."""
+    if by is not None and not lifecycle.may_operate(batch, by):
+        raise NotPossible("Only the owner of this batch or an administrator can do that.")
+    with transaction.atomic():
+        locked = jobs.select_for_update().order_by("batch_index").values_list("sub_type", "pk")
+        found = sorted(locked)  # by sub type; nearly always there is one
+        for sub_type, keys in _chunks(found):
+            same = Job.objects.filter(pk__in=keys)
+            _note(same, kind, message, by)
+            same.update(**fields(sub_type))
+        if found:
+            wakeup.announce()
+    return len(found)
+
+
+def _note(jobs: "QuerySet[Job]", kind: JobEvent.Kind, message: str, by: "User | None") -> None:
+    """Add an event to each of the jobs, in one statement."""
+    values = jobs.order_by().values_list(
+        "pk",
+        Value(kind.value),
+        "attempt",
+        Value(message),
+        Value(""),
+        Value(by.pk if by else None, output_field=IntegerField()),
+        Value(timezone.now(), output_field=DateTimeField()),
+    )
+    sql, parameters = values.query.sql_with_params()
+    with connection.cursor() as cursor:
+        cursor.execute(NOTE.format(jobs=sql), parameters)
+
+
+def _chunks(found: list[tuple[str, int]]) -> Iterator[tuple[str, list[int]]]:
+    """Sub type and keys, at most CHUNK at a time, of (sub type, key) pairs that are in order."""
+    for sub_type, same in itertools.groupby(found, key=lambda pair: pair[0]):
+        keys = (key for _, key in same)
+        while chunk := list(itertools.islice(keys, CHUNK)):
+            yield sub_type, chunk
