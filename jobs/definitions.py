@@ -7,6 +7,7 @@ A handler is found by the sub type of its job. The apps that own the work declar
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -50,7 +51,9 @@ Handler = Callable[[Any, P], Payload | None]
 
 @dataclass(frozen=True)
 class JobKind:
-    """A kind of job. `timeout` is in seconds, `max_attempts` counts starts."""
+    """A kind of job. `timeout` is in seconds, `max_attempts` counts starts. `makes` is where in its
+    result the id of what it made stands, as keys of JSON joined by `__`; empty if it makes nothing
+    that has a page of its own."""
 
     type: str
     sub_type: str
@@ -61,6 +64,7 @@ class JobKind:
     max_attempts: int
     timeout: int
     queue: str
+    makes: str
 
     def check_payload(self, payload: Payload | Mapping[str, Any]) -> Payload:
         """The payload as this kind's model. Raises InvalidPayload with every fault named."""
@@ -94,7 +98,15 @@ class Subject(NamedTuple):
     url: str
 
 
+class Link(NamedTuple):
+    """Something that can be done elsewhere with the jobs of a batch, such as a download."""
+
+    label: str
+    url: str
+
+
 SubjectLookup = Callable[["User", Iterable[str]], Mapping[str, Subject]]
+BatchLinks = Callable[["User", UUID], Iterable[Link]]
 
 
 @dataclass
@@ -102,6 +114,7 @@ class _Registry:
     jobs: dict[str, JobKind] = field(default_factory=dict)
     workflows: dict[str, WorkflowKind] = field(default_factory=dict)
     subjects: SubjectLookup = lambda user, ids: {}
+    batch_links: dict[str, BatchLinks] = field(default_factory=dict)
 
 
 _registry = _Registry()
@@ -117,6 +130,7 @@ def job(
     max_attempts: int = 3,
     timeout: int = 60,
     queue: str = DEFAULT_QUEUE,
+    makes: str = "",
 ) -> Callable[[Handler[P]], Handler[P]]:
     """Declare the decorated function as the handler of a job kind."""
 
@@ -133,6 +147,7 @@ def job(
             max_attempts=max_attempts,
             timeout=timeout,
             queue=queue,
+            makes=makes,
         )
         return handler
 
@@ -183,6 +198,12 @@ def title_of(sub_type: str) -> str:
     return kind.title if kind else sub_type.replace("_", " ").capitalize()
 
 
+def made_at(sub_type: str) -> str:
+    """Where in the result of such a job the id of what it made stands; empty if nowhere."""
+    kind = _registry.jobs.get(sub_type)
+    return kind.makes if kind else ""
+
+
 def describe_subjects(lookup: SubjectLookup) -> None:
     """Set the function that turns subject ids into what a user may see of them."""
     _registry.subjects = lookup
@@ -192,3 +213,15 @@ def subjects(user: "User", ids: Iterable[str]) -> Mapping[str, Subject]:
     """Label and address of each subject that `user` may see, in one look-up."""
     wanted = {subject for subject in ids if subject}
     return _registry.subjects(user, wanted) if wanted else {}
+
+
+def offer_batch_links(sub_type: str, links: BatchLinks) -> None:
+    """Set the function that gives the links which the page of a batch of such jobs shows to a user,
+    by the batch's id."""
+    _registry.batch_links[sub_type] = links
+
+
+def batch_links(user: "User", sub_type: str, batch_id: UUID) -> list[Link]:
+    """What else is offered for a batch of jobs of that sub type."""
+    links = _registry.batch_links.get(sub_type)
+    return list(links(user, batch_id)) if links else []

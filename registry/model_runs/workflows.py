@@ -82,6 +82,7 @@ class BatchResult(Payload):
     title="Lodge Model Run",
     payload=LodgePayload,
     result=LodgeResult,
+    makes="record__id",
 )
 def lodge_model_run(run: Run, payload: LodgePayload) -> LodgeResult:
     """Register a model run and write its edges."""
