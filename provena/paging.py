@@ -7,7 +7,7 @@ down the list it is, and rows that arrive meanwhile never shift it.
 import base64
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeVar
@@ -72,6 +72,47 @@ def keyset_by(
             Q(**{f"{field}__{than}": value}) | Q(**{f"id__{than}": number})
         )
     return _page(ordered, rest, limit, lambda row: _text(getattr(row, field), row.pk))
+
+
+def keyset_in_turn(
+    querysets: Sequence[QuerySet[M]],
+    after: str | None = None,
+    limit: int = PAGE_SIZE,
+    *,
+    key: str = "id",
+) -> Page[M]:
+    """Cut one page out of several querysets, one after the other, each by ascending `key`: a whole
+    number, distinct in it. Cursors behave as those of `keyset`.
+    """
+    turn, number = _place(after)
+    found = _walk(querysets, turn, number, key, limit + 1)
+    if not found:
+        found = _walk(querysets, 0, None, key, limit + 1)
+    rows = found[:limit]
+    last = f"{rows[-1][0]}.{getattr(rows[-1][1], key)}" if len(found) > limit else None
+    return Page(rows=[row for _, row in rows], next=last)
+
+
+def _walk(
+    querysets: Sequence[QuerySet[M]], turn: int, number: int | None, key: str, most: int
+) -> list[tuple[int, M]]:
+    """At most so many rows behind a place, each with the turn of its queryset."""
+    found: list[tuple[int, M]] = []
+    for at, queryset in list(enumerate(querysets))[turn:]:
+        rows = queryset.order_by(key)
+        if at == turn and number is not None:
+            rows = rows.filter(**{f"{key}__gt": number})
+        found += [(at, row) for row in rows[: most - len(found)]]
+        if len(found) == most:
+            break
+    return found
+
+
+def _place(cursor: str | None) -> tuple[int, int | None]:
+    """The turn and the key in a cursor; the start for one that is not ours."""
+    turn, _, key = (cursor or "").partition(".")
+    at, number = _number(turn), _number(key)
+    return (0, None) if at is None or number is None else (at, number)
 
 
 def _page(
