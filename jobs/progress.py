@@ -1,19 +1,25 @@
 """How far workflows and batches are, read from their jobs; nothing of it is stored."""
 
+import itertools
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from uuid import UUID
 
-from django.db.models import Count, F, QuerySet, Value
+from django.db.models import Count, F, Max, QuerySet, Value
 from django.db.models.expressions import Combinable
+from django.utils import timezone
 
 from jobs import definitions
-from jobs.models import Batch, Job, JobQuerySet, Status, Workflow
+from jobs.models import UNFINISHED, Batch, Job, JobQuerySet, Status, Workflow
 
 LATER = "LATER"  # a step whose job does not exist yet
+DRAWN = (Status.SUCCEEDED, Status.FAILED, Status.IN_PROGRESS, Status.DEQUEUED)
+THINNEST = 4  # thousandths of a bar: what a few jobs of very many are drawn as
+RATE_OVER = timedelta(minutes=10)
+RATE_SAMPLE = 200  # jobs
 
 
 @dataclass(frozen=True)
@@ -77,6 +83,123 @@ class Progress:
             Status(self.status), "under way"
         )
         return f"{self.title} {word}: {done} of {len(self.steps)} steps done."
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A part of a progress bar, in thousandths of its length."""
+
+    status: str
+    start: float
+    length: float
+
+
+@dataclass(frozen=True)
+class BatchProgress:
+    """A batch as its page shows it. `took` is the time from its submission to its end, or to now.
+    `rate` is in jobs a second; None while nothing can be said about it."""
+
+    batch: Batch
+    counts: Counter[str]
+    took: timedelta
+    rate: float | None
+
+    @cached_property
+    def status(self) -> str:
+        return combined(self.counts)
+
+    @property
+    def is_finished(self) -> bool:
+        return not self.unfinished
+
+    @property
+    def failed(self) -> int:
+        return self.counts[Status.FAILED]
+
+    @property
+    def done(self) -> int:
+        return self.counts[Status.SUCCEEDED] + self.failed
+
+    @property
+    def unfinished(self) -> int:
+        return sum(self.counts[status] for status in UNFINISHED)
+
+    @property
+    def waiting(self) -> int:
+        """How many jobs no worker has begun."""
+        return self.counts[Status.PENDING] + self.counts[Status.DEQUEUED]
+
+    @property
+    def left(self) -> timedelta | None:
+        """About how long it will still take; None if that cannot be told."""
+        return timedelta(seconds=self.unfinished / self.rate) if self.rate else None
+
+    @property
+    def told(self) -> str:
+        return told(self.counts)
+
+    @property
+    def per_time(self) -> str:
+        """The rate in the unit that a person would choose."""
+        if not self.rate:
+            return ""
+        if self.rate >= 1:
+            return f"{self.rate:.0f} jobs/s"
+        each_minute = self.rate * 60
+        return f"{each_minute:.0f} jobs/min" if each_minute >= 2 else "less than 2 jobs/min"
+
+    @property
+    def segments(self) -> list[Segment]:
+        """The bar, from its left end; what is missing to its right end waits. Each part can be
+        seen, however few of however many jobs it stands for."""
+        parts = [(status, self.counts[status]) for status in DRAWN if self.counts[status]]
+        lengths = [max(1000 * number / self.batch.total, THINNEST) for _, number in parts]
+        excess = max(sum(lengths) - 1000, 0)
+        if excess:
+            lengths[lengths.index(max(lengths))] -= excess
+        starts = itertools.accumulate(lengths, initial=0.0)
+        return [
+            Segment(status, round(start, 2), round(length, 2))
+            for (status, _), start, length in zip(parts, starts, lengths, strict=False)
+        ]
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes whenever the state of a job does."""
+        return ".".join(str(self.counts[status]) for status in Status)
+
+    @property
+    def milestone(self) -> str:
+        """Changes when there is news worth announcing: the state, the first failure, a quarter."""
+        return f"{self.status}{bool(self.failed):d}{4 * self.done // self.batch.total}"
+
+
+def told(counts: Counter[str]) -> str:
+    """How far a batch is, in words."""
+    failed = counts[Status.FAILED]
+    done = counts[Status.SUCCEEDED] + failed
+    return f"{done:,} of {counts.total():,} done" + (f", {failed:,} failed" if failed else "")
+
+
+def of_batch(batch: Batch) -> BatchProgress:
+    """The progress of a batch."""
+    counts = of_batches([batch])[batch.pk]
+    is_finished = not any(counts[status] for status in UNFINISHED)
+    ended = batch.jobs.aggregate(at=Max("finished_at"))["at"] if is_finished else None
+    took = (ended or timezone.now()) - batch.created_at
+    return BatchProgress(batch, counts, took, None if is_finished else _rate(batch))
+
+
+def _rate(batch: Batch) -> float | None:
+    """Jobs of the batch that are done in a second, judged by the latest that were: from the start
+    of the first of them until now. None if none was lately."""
+    now = timezone.now()
+    lately = Job.objects.filter(finished_at__isnull=False, finished_at__gt=now - RATE_OVER)
+    lately = lately.filter(started_at__isnull=False)  # not cancelled before a worker began
+    sample = lately.order_by("-finished_at").values_list("batch", "started_at")[:RATE_SAMPLE]
+    starts = [start for of, start in sample if of == batch.pk and start]
+    seconds = (now - min(starts)).total_seconds() if starts else 0
+    return len(starts) / seconds if seconds > 0 else None
 
 
 def of_workflow(workflow: Workflow, *, open_jobs: bool) -> Progress:

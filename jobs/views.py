@@ -1,4 +1,4 @@
-"""The Jobs tab: a user's jobs, one job, one batch, and the panel of a workflow."""
+"""The Jobs tab: a user's jobs, one job, and the panel of a workflow."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +13,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
 from jobs import definitions, diagram, health, lifecycle, progress
-from jobs.models import Batch, Job, Status, Workflow, no_worker, sees_all_jobs
+from jobs.models import Job, Status, Workflow, no_worker, sees_all_jobs
 from provena.http import HtmxRequest, wants_fragment
 from provena.paging import keyset
 
@@ -103,26 +103,6 @@ def healthz(request: HttpRequest) -> JsonResponse:
     return JsonResponse({"web": "ok", "database": "ok"})
 
 
-@require_safe
-def batch_detail(request: HtmxRequest, batch_id: UUID) -> HttpResponse:
-    """A batch and its jobs, newest first."""
-    batch = get_object_or_404(Batch.objects.visible_to(request.user), pk=batch_id)
-    after = request.GET.get("after")
-    jobs = batch.jobs.select_related("owner").defer("payload", "result", "traceback")
-    page = keyset(jobs, after, key="batch_index")
-    counts = progress.of_batches([batch])[batch.pk]
-    context = {
-        "batch": batch,
-        "page": page,
-        "rows": _rows(request, page.rows, grouped=False),
-        "after": after,
-        "counts": [(status, counts[status]) for status in Status if counts[status]],
-        "status": progress.combined(counts),
-    }
-    fragment = after and wants_fragment(request)
-    return render(request, "jobs/_job_rows.html" if fragment else "jobs/batch.html", context)
-
-
 def workflow_panel(request: HtmxRequest, workflow: Workflow, *, refresh_url: str) -> HttpResponse:
     """The fragment by which the panel of a workflow updates itself; 204 when nothing is new.
 
@@ -171,18 +151,16 @@ def _operate(
     return redirect(job)
 
 
-def _rows(request: HtmxRequest, jobs: list[Job], *, grouped: bool = True) -> list[dict[str, Any]]:
+def _rows(request: HtmxRequest, jobs: list[Job]) -> list[dict[str, Any]]:
     """What the list prints for each job: links and labels are found for all rows at once."""
     subjects = definitions.subjects(request.user, [job.subject for job in jobs])
-    batches = {job.batch.pk: job.batch for job in jobs if job.batch} if grouped else {}
-    counts = progress.of_batches(batches.values())
+    counts = progress.of_batches(job.batch for job in jobs if job.batch)
     return [
         {
             "job": job,
-            "batch": batches.get(job.batch_id) if job.batch_id else None,
-            "status": progress.combined(counts[job.batch_id])
-            if job.batch_id in batches
-            else job.status,
+            "batch": job.batch,
+            "status": progress.combined(counts[job.batch.pk]) if job.batch else job.status,
+            "told": progress.told(counts[job.batch.pk]) if job.batch else "",
             "subject": subjects.get(job.subject),
         }
         for job in jobs

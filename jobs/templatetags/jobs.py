@@ -1,6 +1,7 @@
 """How states, moments, durations and ids are printed, the same on every page."""
 
 import json
+import math
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -46,6 +47,22 @@ def duration(length: timedelta | None) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+
+
+@register.filter
+def roughly(length: timedelta) -> str:
+    """A length of time that is only estimated."""
+    seconds = math.ceil(length.total_seconds())
+    if seconds < 60:
+        return f"{seconds} s"
+    minutes = math.ceil(seconds / 60)
+    return f"{minutes} min" if minutes < 120 else f"{math.ceil(minutes / 60)} h"
+
+
+@register.filter
+def count(number: int) -> str:
+    """A number of things, with its thousands apart."""
+    return f"{number:,}"
 
 
 @register.filter
