@@ -13,6 +13,7 @@ from registry import services
 from registry.models import Group, Item
 from tests.browser.conftest import sign_in
 from tests.conftest import MODEL, drain
+from tests.jobs.test_batches import make_batch
 from tests.jobs.test_pages import make_job
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -44,6 +45,7 @@ def test_axe_finds_nothing_on_any_page(
     batch = Batch.objects.create(owner=user, title="Heat stress " + "x" * 80, total=2)
     for index, status in enumerate([Status.SUCCEEDED, Status.PENDING]):
         make_job(user, batch=batch, batch_index=index, status=status, queue="none")
+    rows = make_batch(user, "SUCCEEDED", "FAILED", "IN_PROGRESS", "DEQUEUED", "PENDING")
     newcomer = make_user("new", linked=False)
     hidden = make_item(user, display_name="Hidden")
     services.change_access(handle=hidden.handle, general=[], groups={}, by=user)
@@ -109,6 +111,9 @@ def test_axe_finds_nothing_on_any_page(
             "/jobs/",
             "/jobs/workers/",  # which is not for them
             batch.get_absolute_url(),
+            rows.get_absolute_url(),
+            f"{rows.get_absolute_url()}?status=FAILED&q=nothing",
+            f"{rows.get_absolute_url()}retry/",
             failed.get_absolute_url(),
             waiting.creation_workflow.jobs.get().get_absolute_url(),
             "/account/",

@@ -1,6 +1,7 @@
 """The page of a batch: what it tells, its list, its updates, and what is done to all its jobs."""
 
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
@@ -41,7 +42,7 @@ def walk(client: Client, batch: Batch, query: str = "?") -> Iterator[list[int]]:
 
 def finish(job: Job, status: str) -> None:
     now = timezone.now()
-    ended = {"result": {}} if status == Status.SUCCEEDED else {"info": "It burst."}
+    ended: dict[str, Any] = {"result": {}} if status == Status.SUCCEEDED else {"info": "It burst."}
     Job.objects.filter(pk=job.pk).update(status=status, finished_at=now, dequeued_at=now, **ended)
 
 
@@ -109,7 +110,7 @@ def test_a_finished_batch_tells_how_long_it_took_and_asks_no_more(
 
 def test_few_failures_among_many_can_be_seen_in_the_bar(user: User) -> None:
     batch = Batch(owner=user, title="t", total=200_000)
-    counts = progress.Counter({"SUCCEEDED": 199_999, "FAILED": 1})
+    counts = Counter({"SUCCEEDED": 199_999, "FAILED": 1})
     done, failed = progress.BatchProgress(batch, counts, timedelta(0), None).segments
     assert failed.length >= 4
     assert done.length + failed.length == pytest.approx(1000)

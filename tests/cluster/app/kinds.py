@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 from jobs import definitions
-from jobs.definitions import Nothing, Payload
+from jobs.definitions import Nothing, Payload, PermanentError
 from jobs.models import Workflow
 from jobs.worker import Run
 
@@ -36,6 +36,13 @@ def slow_queue(run: Run, payload: Payload) -> None:
 def hangs_once(run: Run, payload: Payload) -> None:
     if run.job.attempt == 1:
         time.sleep(3600)
+    leave_a_trace(run)
+
+
+@declare("TEST_ROW_FIVE_FAILS_ONCE")
+def row_five_fails_once(run: Run, payload: Payload) -> None:
+    if run.job.batch_index == 4 and run.job.attempt == 1:
+        raise PermanentError("The end is before the start.")
     leave_a_trace(run)
 
 
