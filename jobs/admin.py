@@ -13,7 +13,7 @@ from django.template.defaultfilters import pluralize
 from django_q import admin as django_q_admin
 from django_q.models import Failure, OrmQ, Schedule, Success
 
-from jobs import lifecycle
+from jobs import lifecycle, progress
 from jobs.models import UNFINISHED, Batch, Cluster, Job, JobEvent, Status, Workflow, sees_all_jobs
 
 # Django-Q2 keeps nothing in its own tables here, and its forms hold unsigned pickles. Importing its
@@ -97,6 +97,11 @@ class BatchAdmin(ReadOnly, admin.ModelAdmin):
     list_display = ("id", "title", "total", "owner", "created_at")
     list_select_related = ("owner",)
     search_fields = ("=id", "title", "=owner__username")
+    readonly_fields = ("progress",)
+
+    @admin.display(description="Progress")
+    def progress(self, batch: Batch) -> str:
+        return progress.told(progress.of_batches([batch])[batch.pk])
 
 
 @admin.register(Cluster)

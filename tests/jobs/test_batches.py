@@ -1,12 +1,15 @@
 """Acts on many jobs of a batch at once, alone and while workers and other people are at it."""
 
+import json
 import threading
+import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.management import CommandError, call_command
 from django.db import transaction
 
 from jobs import batches, lifecycle
@@ -108,6 +111,52 @@ def test_the_statements_do_not_grow_with_the_jobs(
     # savepoint, locking the jobs, events, update, release
     with django_assert_max_num_queries(6):
         assert batches.cancel_waiting(batch, by=user) == 60
+
+
+def test_commands_act_on_a_batch_and_print_how_many(
+    user: User, capsys: pytest.CaptureFixture[str]
+) -> None:
+    batch = make_batch(user, "FAILED", "FAILED", "PENDING", "SUCCEEDED")
+    call_command("cancel_job", "--batch", str(batch.pk))
+    assert capsys.readouterr().out == "1\n"
+    call_command("retry_job", "--batch", str(batch.pk))
+    assert capsys.readouterr().out == "3\n"
+    assert statuses() == ["PENDING"] * 3 + ["SUCCEEDED"]
+    assert set(JobEvent.objects.values_list("by", flat=True)) == {None}
+
+
+@pytest.mark.parametrize("command", ["retry_job", "cancel_job", "show_batch"])
+def test_commands_name_an_id_that_is_no_batch(command: str, user: User) -> None:
+    option = [] if command == "show_batch" else ["--batch"]
+    with pytest.raises(CommandError, match="'7' is no id of a batch"):
+        call_command(command, *option, "7")
+    with pytest.raises(CommandError, match="There is no batch"):
+        call_command(command, *option, str(uuid.uuid4()))
+
+
+@pytest.mark.parametrize("command", ["retry_job", "cancel_job"])
+def test_commands_want_jobs_or_a_batch(command: str, user: User) -> None:
+    batch = make_batch(user, "FAILED")
+    for arguments in ([], [str(Job.objects.get().session_id), "--batch", str(batch.pk)]):
+        with pytest.raises(CommandError, match="or one batch"):
+            call_command(command, *arguments)
+    assert statuses() == ["FAILED"]
+
+
+def test_show_batch_tells_how_far_it_is(user: User, capsys: pytest.CaptureFixture[str]) -> None:
+    batch = make_batch(user, "FAILED", "SUCCEEDED", "PENDING", "PENDING")
+    call_command("show_batch", str(batch.pk))
+    text = capsys.readouterr().out
+    for part in ("Runs", "ana", "PENDING      2", "IN_PROGRESS  0", "so far"):
+        assert part in text
+    call_command("show_batch", str(batch.pk), "--json")
+    told = json.loads(capsys.readouterr().out)
+    assert told["status"] == "IN_PROGRESS"
+    assert (told["total"], told["counts"]["FAILED"]) == (4, 1)
+    batch.jobs.filter(status="PENDING").delete()
+    Batch.objects.update(total=2)
+    call_command("show_batch", str(batch.pk))
+    assert "so far" not in capsys.readouterr().out
 
 
 @pytest.mark.django_db(transaction=True)
