@@ -246,7 +246,7 @@ def _listed(request: HtmxRequest, jobs: BatchJobs, wanted: Wanted) -> dict[str, 
         if number := ROW_NUMBER.fullmatch(wanted.text):
             matches |= Q(batch_index=int(number[1]) - 1)
         found = found.filter(matches)
-    page = keyset_in_turn(_in_turn(found, wanted), wanted.after, key="batch_index")
+    page = keyset_in_turn(in_turn(found, wanted), wanted.after, key="batch_index")
     return _rows(request, page.rows) | {
         "batch": jobs.batch,
         "wanted": wanted,
@@ -256,7 +256,7 @@ def _listed(request: HtmxRequest, jobs: BatchJobs, wanted: Wanted) -> dict[str, 
     }
 
 
-def _in_turn(jobs: JobQuerySet, wanted: Wanted) -> list[JobQuerySet]:
+def in_turn(jobs: JobQuerySet, wanted: Wanted) -> list[JobQuerySet]:
     """What is listed first, and then, each in the order of its rows."""
     if not wanted.status:
         failed = Q(finished_at__isnull=False, finished_at__lte=wanted.as_of, result__isnull=True)

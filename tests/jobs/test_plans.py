@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -13,7 +13,7 @@ from django.db.models import Count, QuerySet
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from jobs import lifecycle, progress
+from jobs import batch_views, lifecycle, progress
 from jobs.models import FINISHED, Batch, Job
 from provena.paging import keyset
 
@@ -118,9 +118,13 @@ def test_every_hot_query_uses_its_index(crowd: Batch, user: User, rare: User) ->
         check_queryset(sliced(jobs.listed(), after), "job_listed")
     for after in (None, str(ROWS // 2)):
         check_queryset(sliced(crowd.jobs.all(), after, "batch_index"), "job_once_per_row")
-    # What a batch page asks each time it looks: no plan for "succeeded", which is the remainder.
-    check_queryset(crowd.jobs.unfinished().order_by("batch_index")[:26], "job_batch_unfinished")
-    check_queryset(crowd.jobs.failed().order_by("batch_index")[:26], "job_batch_failed")
+    failed, others = batch_views.in_turn(crowd.jobs.all(), listed("", now))
+    check_queryset(failed.order_by("batch_index")[:26], "job_batch_failed")
+    for row in (0, ROWS // 2):
+        rest = others.filter(batch_index__gt=row)
+        check_queryset(rest.order_by("batch_index")[:26], "job_once_per_row")
+    [waiting] = batch_views.in_turn(crowd.jobs.all(), listed("PENDING", now))
+    check_queryset(waiting.order_by("batch_index")[:26], "job_batch_unfinished")
     jobs = Job.objects.visible_to(rare)
     check_queryset(jobs.unfinished()[:6], "job_unfinished")
     check_queryset(jobs.failed()[:6], "job_failed")
@@ -130,6 +134,11 @@ def test_every_hot_query_uses_its_index(crowd: Batch, user: User, rare: User) ->
         status__in=FINISHED, finished_at__gt=now - timedelta(minutes=5)
     ).order_by()
     check_queryset(recent[:26], "job_finished")
+
+
+def listed(status: str, now: datetime) -> batch_views.Wanted:
+    """What the address of a batch page asks for."""
+    return batch_views.Wanted(status=status, text="", after="", as_of=now)
 
 
 def test_a_batch_is_counted_by_its_indexes(
