@@ -55,7 +55,7 @@ def batch(size: int) -> Figures:
         began = time.monotonic()
         records = [record | {"display_name": f"Run {number}"} for number in range(size)]
         launch = runs.register_batch(batch=records, owner=user)
-        wait_until(lambda: Batch.objects.exists(), 0.01)
+        wait_until(Batch.objects.exists, 0.01)
         figures["seconds until all jobs are there"] = [time.monotonic() - began]
         made = Batch.objects.get()
         pages = itertools.cycle(
@@ -70,21 +70,26 @@ def batch(size: int) -> Figures:
             if answer.status_code != 200:
                 raise RuntimeError(f"A page answered {answer.status_code}.")
             time.sleep(PAUSE)
-    ends = list(made.jobs.order_by("finished_at").values_list("finished_at", flat=True))
-    starts = made.jobs.order_by("started_at").values_list("started_at", flat=True)
-    figures["runs per second"] = [size / (ends[-1] - starts[0]).total_seconds()]
-    few = min(THOUSAND, size // 4)
-    first = (ends[few] - ends[0]).total_seconds()
-    last = (ends[-1] - ends[-1 - few]).total_seconds()
-    figures["rate of the last thousand / first"] = [first / last]
+    figures |= _rates(made)
     if Item.objects.filter(subtype="MODEL_RUN").count() != size:
         raise RuntimeError("There are not as many runs as records.")
     return figures
 
 
+def _rates(batch: Batch) -> Figures:
+    times = batch.jobs.order_by("finished_at").values_list("started_at", "finished_at")
+    spans = [(start.timestamp(), end.timestamp()) for start, end in times if start and end]
+    ends = [end for _, end in spans]
+    few = min(THOUSAND, len(ends) // 4)
+    return {
+        "runs per second": [len(ends) / (ends[-1] - min(start for start, _ in spans))],
+        "rate of the last thousand / first": [(ends[few] - ends[0]) / (ends[-1] - ends[-1 - few])],
+    }
+
+
 def bare() -> Figures:
-    """SQLite: milliseconds of a run in this process, and of the statements that it executes, sent to
-    the database driver with nothing between: in turn, on the same database."""
+    """SQLite: milliseconds of a run in this process, and of the statements that it executes, sent
+    to the database driver with nothing between: in turn, on the same database."""
     user, record = workflow()
     _drain()
     total = 2 * ROUND * ROUNDS + 2 * CLAIMED

@@ -8,8 +8,11 @@ be.
 from typing import Any
 from uuid import UUID
 
+from django.contrib.auth.models import User
+from django.urls import reverse
+
 from jobs import definitions, lifecycle
-from jobs.definitions import Payload, PermanentError
+from jobs.definitions import Link, Payload, PermanentError
 from jobs.worker import Run
 from registry import services
 from registry.kinds import Findings
@@ -17,7 +20,7 @@ from registry.kinds.runs import ModelRun, RecordStatus, RunRecord
 from registry.model_runs import records, sheets
 from registry.model_runs.records import Lookup
 from registry.model_runs.services import changeable
-from registry.models import Item
+from registry.models import Item, RunSheet
 from registry.provenance import documents, relations
 from registry.provenance.relations import RunParts
 from registry.services import Refused, rules
@@ -168,13 +171,25 @@ def submit_batch(run: Run, payload: BatchPayload) -> BatchResult:
         LodgePayload(record=record, revalidate=True, user_info=payload.user_info)
         for record in found
     ]
+    title = f"{len(payloads):,} model run{'s' if len(payloads) != 1 else ''}"
+    if payload.sheet:
+        name = RunSheet.objects.values_list("file_name", flat=True).get(pk=payload.sheet)
+        title = f"{title} of {name}"
     batch = lifecycle.submit_batch(
         sub_type="MODEL_RUN_PROV_LODGE",
         payloads=payloads,
         owner=run.owner,
-        title=f"{len(payloads):,} model run{'s' if len(payloads) != 1 else ''}",
+        title=title,
     )
     return BatchResult(batch_id=batch.pk)
+
+
+def batch_links(user: User, batch_id: UUID) -> list[Link]:
+    """What is offered for a batch of runs: its table, with what became of each row."""
+    return [Link("Download CSV", reverse("run-batch-csv", args=[batch_id]))]
+
+
+definitions.offer_batch_links("MODEL_RUN_PROV_LODGE", batch_links)
 
 
 def _record(data: dict[str, Any]) -> RunRecord:
