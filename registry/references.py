@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.db import connection
 
-from registry import kinds
+from registry import kinds, rows
 from registry.kinds import Findings, Kind, Mention
 from registry.models import Item, Reference
 
@@ -97,21 +97,24 @@ def named_by(item: Item, user: User, limit: int) -> list[Reference]:
     return list(found.order_by("-source")[:limit])
 
 
-def keep(item: Item, *, is_new: bool = False) -> None:
-    """Note whom the item's content names, in the caller's transaction."""
+def keep(item: Item, *, is_new: bool = False, targets: Mapping[str, int] | None = None) -> None:
+    """Note whom the item's content names, in the caller's transaction. `targets` are the keys of
+    all of them by id, where the caller knows them."""
     mentions = {
         (mention.handle, mention.role, mention.path == (item.kind.follows,))
         for mention in item.kind.mentions(item.info)
     }
     handles = {handle for handle, _, _ in mentions}
-    targets = dict(Item.objects.filter(handle__in=handles).values_list("handle", "pk"))
+    if targets is None:
+        targets = dict(Item.objects.filter(handle__in=handles).values_list("handle", "pk"))
     if not is_new:
         item.references.all().delete()
-    Reference.objects.bulk_create(
-        Reference(source=item, target_id=targets[handle], role=role[:100], follows=follows)
+    named = [
+        (item.pk, targets[handle], role[:100], follows)
         for handle, role, follows in sorted(mentions)
         if handle in targets
-    )
+    ]
+    rows.add(Reference, ("source_id", "target_id", "role", "follows"), named, anew=True)
 
 
 def _hold(handles: set[str]) -> None:

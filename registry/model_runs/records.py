@@ -59,7 +59,9 @@ class Lookup:
         """Look up what a workflow template names, if it is one."""
         template = self._items.get(handle)
         if template and template.subtype == "MODEL_RUN_WORKFLOW_TEMPLATE" and template.info:
-            self.fetch(_ids_of_template(template.info))
+            used = tuple(_ids_of_template(template.info))
+            _likely[handle] = used
+            self.fetch(used)
 
     def item(self, handle: str) -> Item | None:
         """The item, if it is there and may be read."""
@@ -78,6 +80,10 @@ class Lookup:
             raise KeyError(handle)
         return item
 
+    def keys(self) -> dict[str, int]:
+        """The primary keys of all items that were found, by their ids."""
+        return {handle: item.pk for handle, item in self._items.items() if item}
+
     def fault(self, handle: str, subtype: str, role: str) -> tuple[str, bool]:
         """What is wrong with naming this item as a complete one of that kind (empty if nothing is),
         and whether it is only that the user may not read it."""
@@ -94,6 +100,11 @@ class Lookup:
         if not item.is_complete:
             return f"{role}: {handle} is only a reserved id. Complete it first.", False
         return "", False
+
+
+# What workflow templates named when they were looked at last: only a guess of what to look up with
+# a record, which spares a second query. What they name now is what counts.
+_likely: dict[str, tuple[str, ...]] = {}
 
 
 def parse(data: Mapping[str, Any]) -> RunRecord:
@@ -183,7 +194,7 @@ def parts(record: RunRecord, lookup: Lookup) -> RunParts:
 def check(record: RunRecord, lookup: Lookup) -> list[Finding]:
     """All findings of a record of the right shape, in the order of the reference; none if it can be
     registered."""
-    lookup.fetch(_ids_of(record))
+    lookup.fetch((*_ids_of(record), *_likely.get(record.workflow_template_id, ())))
     lookup.fetch_used(record.workflow_template_id)
     template = lookup.item(record.workflow_template_id)
     findings = list(_named(lookup, ("study_id",), record.study_id, "STUDY", "Study"))

@@ -90,13 +90,15 @@ class BatchResult(Payload):
 def lodge_model_run(run: Run, payload: LodgePayload) -> LodgeResult:
     """Register a model run and write its edges."""
     record = _record(payload.record)
-    parts = _parts(record, run)
+    lookup = Lookup(run.owner)
+    parts = _parts(record, lookup)
     handle = services.mint()
     item = services.create(
         handle=handle,
         content=_content(handle, record, parts),
         owner=run.owner,
         system={"session_id": str(run.job.session_id)},
+        targets=lookup.keys(),
     )
     relations.lodge(record=item, edges=relations.of_run(run=item, parts=parts))
     return _lodged(item)
@@ -113,7 +115,7 @@ def update_model_run(run: Run, payload: UpdatePayload) -> LodgeResult:
     """Put another record in the place of a run's, as a new revision, and its edges in the place of
     the former ones."""
     record = _record(payload.updated_record)
-    parts = _parts(record, run)
+    parts = _parts(record, Lookup(run.owner))
     item = _changeable(payload.model_run_record_id, run)
     try:
         services.rewrite(
@@ -199,9 +201,8 @@ def _record(data: dict[str, Any]) -> RunRecord:
         raise PermanentError(" ".join(findings.lines())) from None
 
 
-def _parts(record: RunRecord, run: Run) -> RunParts:
+def _parts(record: RunRecord, lookup: Lookup) -> RunParts:
     """The items that the record names. Raises PermanentError with every finding."""
-    lookup = Lookup(run.owner)
     if findings := records.check(record, lookup):
         raise PermanentError(" ".join(finding.text for finding in findings))
     return records.parts(record, lookup)
@@ -226,7 +227,7 @@ def _content(handle: str, record: RunRecord, parts: RunParts) -> ModelRun:
 def _relodged(handle: str, run: Run) -> Item:
     item = _changeable(handle, run)
     record = _record(item.info["record"])
-    parts = _parts(record, run)
+    parts = _parts(record, Lookup(run.owner))
     services.amend(item=item, content=_content(handle, record, parts))
     relations.replace(record=item, edges=relations.of_run(run=item, parts=parts))
     return item

@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from registry import rows
 from registry.models import Item, Relation
 
 Type = Relation.Type
@@ -84,13 +85,8 @@ def derivations_of_run(parts: RunParts) -> list[Derivation]:
 
 def lodge(*, record: Item, edges: Iterable[Edge]) -> None:
     """Claim edges for an activity. Claiming one again changes nothing."""
-    Relation.objects.bulk_create(
-        [
-            Relation(source=edge.source, target=edge.target, type=edge.type, record=record)
-            for edge in edges
-        ],
-        ignore_conflicts=True,
-    )
+    claims = [(edge.source.pk, edge.target.pk, str(edge.type), record.pk) for edge in edges]
+    rows.add(Relation, ("source_id", "target_id", "type", "record_id"), claims, anew=False)
 
 
 def replace(*, record: Item, edges: Iterable[Edge]) -> None:

@@ -94,10 +94,16 @@ def seed(*, subtype: str, owner: User) -> Item:
 
 
 def create(
-    *, handle: str, content: Kind, owner: User, system: Mapping[str, Any] | None = None
+    *,
+    handle: str,
+    content: Kind,
+    owner: User,
+    system: Mapping[str, Any] | None = None,
+    targets: Mapping[str, int] | None = None,
 ) -> Item:
     """Write a complete item, its first revision and its access under a minted id, in the caller's
-    transaction, after all rules were checked. `system` is what to keep beside its content."""
+    transaction, after all rules were checked. `system` is what to keep beside its content,
+    `targets` the keys of the items that it names, where they are known."""
     now = timezone.now()
     item = Item(
         handle=handle,
@@ -109,7 +115,7 @@ def create(
         version=1 if content.versioned else None,
         created_at=now,
     )
-    _write(item, content.stored(), reason=FIRST_REASON, by=owner, at=now)
+    _write(item, content.stored(), reason=FIRST_REASON, by=owner, at=now, targets=targets)
     _give_default_access(item)
     return item
 
@@ -254,7 +260,15 @@ def _before(item: Item | None, user: User) -> list[dict[str, Any]]:
     return [item.info] if item is not None and may_edit else []
 
 
-def _write(item: Item, info: dict[str, Any], *, reason: str, by: User, at: Any = None) -> None:
+def _write(
+    item: Item,
+    info: dict[str, Any],
+    *,
+    reason: str,
+    by: User,
+    at: Any = None,
+    targets: Mapping[str, int] | None = None,
+) -> None:
     """Give an item content, and with it its name, search text, revision and references."""
     now = at or timezone.now()
     item.info = info
@@ -268,7 +282,7 @@ def _write(item: Item, info: dict[str, Any], *, reason: str, by: User, at: Any =
     Revision.objects.create(
         item=item, number=(last or 0) + 1, info=info, reason=reason, by=by, at=now
     )
-    references.keep(item, is_new=is_new)
+    references.keep(item, is_new=is_new, targets=targets)
     search.index(item)
 
 
