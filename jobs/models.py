@@ -176,6 +176,8 @@ class Job(models.Model):
 
     objects = JobQuerySet.as_manager()
 
+    payload_size: int  # characters, where a query asks for it
+
     class Meta:
         ordering = ("-id",)
         constraints = [

@@ -11,6 +11,7 @@ urlpatterns = [
     path("batch/<uuid:batch_id>/cancel/", batch_views.batch_cancel, name="batch-cancel"),
     path("workers/", views.workers, name="workers"),
     path("<uuid:session_id>/", views.job_detail, name="job-detail"),
+    path("<uuid:session_id>/input.json", views.job_input, name="job-input"),
     path("<uuid:session_id>/retry/", views.job_retry, name="job-retry"),
     path("<uuid:session_id>/cancel/", views.job_cancel, name="job-cancel"),
 ]

@@ -8,15 +8,19 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import PermissionDenied
 from django.db import Error, connection
+from django.db.models import TextField
+from django.db.models.functions import Cast, Length
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
 from jobs import definitions, diagram, health, lifecycle, progress
+from jobs.definitions import Subject
 from jobs.models import Job, Status, Workflow, no_worker, sees_all_jobs
 from provena.http import HtmxRequest, wants_fragment
 from provena.paging import keyset
 
+MOST_SHOWN = 50_000  # characters of a job's input
 NOTHING_NEW = 204  # htmx leaves the page as it is and asks again later
 
 
@@ -42,7 +46,10 @@ def job_list(request: HtmxRequest) -> HttpResponse:
 def job_detail(request: HtmxRequest, session_id: UUID) -> HttpResponse:
     """Everything about one job. Its fragment asks again while the job is unfinished."""
     visible = Job.objects.visible_to(request.user).select_related("owner", "batch", "workflow")
-    job = get_object_or_404(visible, session_id=session_id)
+    size = Length(Cast("payload", TextField()))
+    job = get_object_or_404(
+        visible.defer("payload", "traceback").annotate(payload_size=size), session_id=session_id
+    )
     flow = progress.of_workflow(job.workflow, open_jobs=True) if job.workflow else None
     nobody = job.status == Status.PENDING and no_worker(job.queue)
     state = f"{job.status}{job.attempt}"
@@ -52,11 +59,11 @@ def job_detail(request: HtmxRequest, session_id: UUID) -> HttpResponse:
     if wants_fragment(request) and request.GET.get("seen") == seen:
         return HttpResponse(status=NOTHING_NEW)
     subject = definitions.subjects(request.user, [job.subject]).get(job.subject)
-    is_open = not job.subject or subject is not None or job.owner_id == request.user.pk
     context = {
         "job": job,
         "subject": subject,
-        "is_open": is_open,
+        "is_open": _is_open(job, subject, request),
+        "is_long": job.payload_size > MOST_SHOWN,
         "flow": flow,
         "drawing": diagram.draw(flow) if flow else None,
         "events": job.events.select_related("by"),
@@ -68,6 +75,18 @@ def job_detail(request: HtmxRequest, session_id: UUID) -> HttpResponse:
     return render(
         request, "jobs/_job.html" if wants_fragment(request) else "jobs/job_detail.html", context
     )
+
+
+@require_safe
+def job_input(request: HtmxRequest, session_id: UUID) -> HttpResponse:
+    """The input of a job as a file: that of a batch is too long for a page."""
+    job = get_object_or_404(Job.objects.visible_to(request.user), session_id=session_id)
+    subject = definitions.subjects(request.user, [job.subject]).get(job.subject)
+    if not _is_open(job, subject, request):
+        raise PermissionDenied("This job is about an item that you may not read.")
+    response = JsonResponse(job.payload)
+    response["Content-Disposition"] = f'attachment; filename="job-{job.session_id}.json"'
+    return response
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -130,6 +149,11 @@ def panel_of(flow: progress.Progress, *, refresh_url: str) -> dict[str, Any]:
         "no_worker": nobody,
         "seen": f"{flow.fingerprint}{'!' if nobody else ''}",
     }
+
+
+def _is_open(job: Job, subject: Subject | None, request: HtmxRequest) -> bool:
+    """True for who may see what a job took and gave."""
+    return not job.subject or subject is not None or job.owner_id == request.user.pk
 
 
 def _operate(

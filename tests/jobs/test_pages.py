@@ -62,6 +62,22 @@ def test_the_list_shows_each_job_with_its_subject(
         assert text in page
 
 
+def test_input_that_is_too_long_for_a_page_is_a_file(
+    signed_in: Client, user: User, make_user: MakeUser
+) -> None:
+    short = make_job(user, payload={"created_item_id": "10378.1/7"})
+    long = make_job(user, payload={"records": ["needle"] * 20_000})
+    assert "10378.1/7" in signed_in.get(short.get_absolute_url()).content.decode()
+    page = signed_in.get(long.get_absolute_url()).content.decode()
+    assert "needle" not in page
+    file = f"{long.get_absolute_url()}input.json"
+    assert file in page
+    assert len(signed_in.get(file).json()["records"]) == 20_000
+    stranger = Client()
+    stranger.force_login(make_user("ben"))
+    assert stranger.get(file).status_code == 404
+
+
 def test_a_batch_is_one_row_and_opens_to_its_jobs(signed_in: Client, user: User) -> None:
     batch = Batch.objects.create(owner=user, title="Heat stress runs", total=3)
     for index, status in enumerate([Status.SUCCEEDED, Status.SUCCEEDED, Status.PENDING]):

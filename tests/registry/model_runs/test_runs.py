@@ -137,11 +137,11 @@ def test_what_one_may_not_read_is_a_finding_that_names_it(
 
 
 def test_looking_up_many_records_costs_no_more_than_one(
-    workflow: Workflow, user: User, django_assert_num_queries: Any
+    workflow: Workflow, user: User, django_assert_max_num_queries: Any
 ) -> None:
     parsed = [records.parse(workflow.record(display_name=f"Run {n}")) for n in range(30)]
     lookup = Lookup(user)
-    with django_assert_num_queries(2):  # what the record names, and what its template names
+    with django_assert_max_num_queries(2):  # what the record names, and what its template names
         assert not [found for record in parsed for found in records.check(record, lookup)]
 
 
