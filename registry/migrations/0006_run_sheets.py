@@ -10,7 +10,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("registry", "0004_relations_of_runs"),
+        ("registry", "0005_lineage_indexes"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
