@@ -1,12 +1,13 @@
 """What every page of ours shares at the level of HTTP."""
 
-from collections.abc import Callable
+import csv
+from collections.abc import Callable, Iterable
 
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import resolve_url
 from django.template.loader import render_to_string
 from django.utils.cache import patch_vary_headers
@@ -28,6 +29,9 @@ CONTENT_SECURITY_POLICY = "; ".join(
 )
 
 
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet runs begins like this
+
+
 class HtmxRequest(HttpRequest):
     """A request of a signed-in user, as our views see it (LoginRequiredMiddleware sees to that)."""
 
@@ -38,6 +42,30 @@ class HtmxRequest(HttpRequest):
 def wants_fragment(request: HtmxRequest) -> bool:
     """True when htmx asks for a part of the page; a boosted or restored page wants all of it."""
     return bool(request.htmx) and not (request.htmx.boosted or request.htmx.history_restore_request)
+
+
+def csv_file(name: str, rows: Iterable[Iterable[object]]) -> StreamingHttpResponse:
+    """A CSV file to download, sent as its rows come. Text that a spreadsheet would run as a formula
+    gets an apostrophe before it, by which spreadsheets take it as text."""
+    writer = csv.writer(_Echo())
+    lines = (writer.writerow(map(_harmless, row)) for row in rows)
+    return StreamingHttpResponse(
+        lines,
+        content_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
+
+
+class _Echo:
+    """A file that hands back what is written to it."""
+
+    def write(self, text: str) -> str:
+        return text
+
+
+def _harmless(cell: object) -> object:
+    is_formula = isinstance(cell, str) and cell.startswith(FORMULA)
+    return f"'{cell}" if is_formula else cell
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
