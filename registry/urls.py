@@ -3,7 +3,18 @@
 from django.urls import path, register_converter
 
 from registry.models import HANDLE
-from registry.views import account, explore, forms, history, items, prov, runs, settings, sheets
+from registry.views import (
+    account,
+    explore,
+    forms,
+    history,
+    items,
+    lineage,
+    prov,
+    runs,
+    settings,
+    sheets,
+)
 
 
 class HandleConverter:
@@ -30,7 +41,13 @@ urlpatterns = [
     path("item/<handle:handle>/history/<int:number>/", history.revision, name="item-revision"),
     path("item/<handle:handle>/versions/", items.versions, name="item-versions"),
     path("item/<handle:handle>/versions/new/", history.new_version, name="item-new-version"),
-    path("item/<handle:handle>/lineage/", items.lineage, name="item-lineage"),
+    path("item/<handle:handle>/lineage/", lineage.lineage, name="item-lineage"),
+    path("item/<handle:handle>/lineage/items.csv", lineage.items_file, name="lineage-items"),
+    path(
+        "item/<handle:handle>/lineage/relations.csv",
+        lineage.relations_file,
+        name="lineage-relations",
+    ),
     path("item/<handle:handle>/prov/", prov.prov, name="item-prov"),
     path("item/<handle:handle>/prov/<slug:name>", prov.download, name="item-prov-file"),
     path("item/<handle:handle>/activity/", items.activity, name="item-activity"),

@@ -433,7 +433,7 @@ class Relation(models.Model):
                 fields=["source", "target", "type", "record"], name="relation_claimed_once"
             )
         ]
-        indexes = [models.Index(fields=["target", "-id"], name="relation_downstream")]
+        indexes = [models.Index(fields=["target", "source", "type"], name="relation_downstream")]
 
     def __str__(self) -> str:
         return f"{self.source_id} {self.type} {self.target_id}"

@@ -1,10 +1,13 @@
-"""Walks over the provenance graph. Upstream is along the arrows, to causes; downstream against.
+"""Lineage as a reader may see it. Upstream is along the arrows, to causes; downstream against.
 
 What a reader may not see stays in the graph as a restricted item: its kind and edges are there, and
 its id and name are not.
 """
 
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 from django.contrib.auth.models import User
 from django.db import connection
@@ -12,10 +15,15 @@ from django.db import connection
 from registry import kinds
 from registry.kinds import Kind
 from registry.models import Item, Relation
+from registry.provenance.reach import Link, Query, Reach, distances, expand, reach
+from registry.provenance.steps import with_more
+from registry.search import store
 
-MOST_EDGES = 25  # drawn and listed in each direction
+DEEPEST = 10  # hops
+MOST_ITEMS = 1_000  # in a graph
+MOST_EXPANDED = 100
+PER_EXPANSION = 25  # new items for each expanded one, in each direction
 MOST_VERSIONS = 200
-CLAIMS = 4  # of one edge, on the average, that are looked at
 LINE = """
 WITH RECURSIVE newer(id, place) AS (
     SELECT id, 0 FROM {table} WHERE id = %(item)s
@@ -33,15 +41,31 @@ ORDER BY place DESC
 """
 
 
+class WrongDepth(ValueError):
+    """The depth is none that can be walked."""
+
+    def __init__(self, depth: object) -> None:
+        super().__init__(f"The depth is a whole number from 1 to {DEEPEST}, and not {depth}.")
+
+
 @dataclass(frozen=True)
 class Node:
-    """An item as a reader may see it. `item` is None where it is restricted."""
+    """An item as a reader may see it. `item` is None where it is restricted.
+
+    In a graph, `place` is its position, and `upstream` and `downstream` are its hops from the start
+    that way, if there is one. `steps` is the fewer of them, or else the hops by turns.
+    """
 
     pk: int
     subtype: str
     item: Item | None
+    place: int = 0
+    upstream: int | None = None
+    downstream: int | None = None
+    steps: int = 0
+    has_more: bool = False  # neighbours than the graph has
 
-    @property
+    @cached_property
     def kind(self) -> type[Kind]:
         return kinds.kind(self.subtype)
 
@@ -50,6 +74,11 @@ class Node:
         return self.item.display_name if self.item else "Restricted item"
 
     @property
+    def reference(self) -> str:
+        """Its id; of a restricted item a word that stands for it in this graph only."""
+        return self.item.handle if self.item else f"restricted-{self.place}"
+
+    @cached_property
     def url(self) -> str:
         """Where its page is; a tombstone has none."""
         return self.item.get_absolute_url() if self.item and not self.item.deleted_at else ""
@@ -60,6 +89,18 @@ class Node:
         if self.item is None:
             return "you may not read it"
         return "deleted" if self.item.deleted_at else ""
+
+    @property
+    def distance(self) -> str:
+        """How far it is from the start, in words."""
+        ways = [
+            f"{hops} {way}"
+            for hops, way in ((self.upstream, "upstream"), (self.downstream, "downstream"))
+            if hops
+        ]
+        if self.steps and not ways:
+            return f"{self.steps} up and down"
+        return ", ".join(ways) or "start"
 
 
 @dataclass(frozen=True)
@@ -76,37 +117,85 @@ class Edge:
 
 
 @dataclass(frozen=True)
-class Neighbourhood:
-    """An item with the edges that touch it. `truncated` says that there are more than shown."""
+class Graph:
+    """Items, the start first and the nearest next, and the edges between them.
 
-    centre: Node
-    upstream: list[Edge]
-    downstream: list[Edge]
-    truncated: bool
+    `is_cut` says that the query would reach more than the limits allow for.
+    """
 
-    @property
-    def edges(self) -> list[Edge]:
-        return [*self.upstream, *self.downstream]
+    nodes: list[Node]
+    edges: list[Edge]
+    is_cut: bool
 
     @property
-    def nodes(self) -> list[Node]:
-        """Each item once, the centre first."""
-        ends = [end for edge in self.edges for end in (edge.source, edge.target)]
-        return list({node.pk: node for node in [self.centre, *ends]}.values())
+    def start(self) -> Node:
+        return self.nodes[0]
+
+    def of_kinds(self, subtypes: Collection[str]) -> "Graph":
+        """The part with items of these kinds only, and the start."""
+        nodes = [node for node in self.nodes if node.subtype in subtypes or node is self.start]
+        kept = {node.pk for node in nodes}
+        edges = [edge for edge in self.edges if {edge.source.pk, edge.target.pk} <= kept]
+        return Graph(nodes, edges, self.is_cut)
 
 
-def neighbourhood(item: Item, user: User, limit: int = MOST_EDGES) -> Neighbourhood:
-    """The edges of depth 1 both ways, newest first, at most `limit` each way."""
-    upstream = _edges(limit + 1, source=item)
-    downstream = _edges(limit + 1, target=item)
-    shown = [*upstream[:limit], *downstream[:limit]]
-    nodes = _nodes({item.pk} | {end for edge in shown for end in (edge[0], edge[2])}, user)
-    return Neighbourhood(
-        centre=nodes[item.pk],
-        upstream=[Edge(nodes[a], relation, nodes[b]) for a, relation, b in upstream[:limit]],
-        downstream=[Edge(nodes[a], relation, nodes[b]) for a, relation, b in downstream[:limit]],
-        truncated=max(len(upstream), len(downstream)) > limit,
-    )
+def walk(
+    start: Item,
+    user: User,
+    query: Query = Query.BOTH,
+    depth: int = 0,
+    *,
+    expanded: Iterable[str] = (),
+    limit: int = MOST_ITEMS,
+) -> Graph:
+    """What a query reaches from an item that `user` may read, in at most `depth` hops (0: the
+    default of the query) and `limit` items, the nearest and newest.
+
+    The neighbours of the items with the ids `expanded` are added, as far as these are in the graph
+    and may be read. Raises WrongDepth.
+    """
+    if not 0 <= depth <= DEEPEST:
+        raise WrongDepth(depth)
+    found = reach(start.pk, query, depth or query.default_depth, limit)
+    if expanded:
+        handles = list(dict.fromkeys(expanded))[:MOST_EXPANDED]
+        # Who could expand a restricted item by its id would learn which one it is.
+        readable = Item.objects.granted_to(user).filter(handle__in=handles)
+        expand(found, readable.values_list("pk", flat=True), PER_EXPANSION, MOST_ITEMS)
+    return _graph(start.pk, found, user)
+
+
+def _graph(start: int, found: Reach, user: User) -> Graph:
+    """What was found, with distances, as `user` may see it."""
+    more = with_more(found.hops)
+    up, down, any_way = (distances([start], ways) for ways in _ways(found.links))
+    steps = any_way | {
+        pk: min(way[pk] for way in (up, down) if pk in way) for pk in up.keys() | down.keys()
+    }
+    seen = _nodes(found.hops, user)
+    nodes = {
+        pk: replace(
+            seen[pk],
+            place=place,
+            upstream=up.get(pk),
+            downstream=down.get(pk),
+            steps=steps[pk],
+            has_more=pk in more and seen[pk].item is not None,
+        )
+        for place, pk in enumerate(sorted(found.hops, key=lambda pk: steps[pk]))
+    }
+    edges = [Edge(nodes[link.source], link.type, nodes[link.target]) for link in found.links]
+    return Graph(list(nodes.values()), edges, found.is_cut)
+
+
+def _ways(links: Iterable[Link]) -> list[dict[int, list[int]]]:
+    """The neighbours of each item: upstream, downstream, and both."""
+    up: dict[int, list[int]] = defaultdict(list)
+    down: dict[int, list[int]] = defaultdict(list)
+    for link in links:
+        up[link.source].append(link.target)
+        down[link.target].append(link.source)
+    return [up, down, {key: up.get(key, []) + down.get(key, []) for key in up | down}]
 
 
 def versions(item: Item, user: User) -> list[Node]:
@@ -120,18 +209,10 @@ def versions(item: Item, user: User) -> list[Node]:
     return [nodes[pk] for pk in line]
 
 
-def _nodes(pks: set[int], user: User) -> dict[int, Node]:
+def _nodes(pks: Collection[int], user: User) -> dict[int, Node]:
     """Each of these items as `user` may see it, in two queries."""
-    everything = Item.objects.filter(pk__in=pks)
-    readable = everything.granted_to(user).select_related("owner").defer("info", "search_text")
-    seen = readable.in_bulk()
+    everything = Item.objects.filter(pk__in=store.listed(pks))
+    readable = everything.granted_to(user).select_related("owner")
+    seen = {item.pk: item for item in readable.defer("info", "search_text", "system")}
     kinds_of = everything.values_list("pk", "subtype")
     return {pk: Node(pk, subtype, seen.get(pk)) for pk, subtype in kinds_of}
-
-
-def _edges(limit: int, **end: Item) -> list[tuple[int, str, int]]:
-    """(source, type, target) of each edge at that end, newest first, once for all its claims. Of a
-    hub only the newest claims are read."""
-    claims = Relation.objects.filter(**end).order_by("-pk")
-    edges = claims.values_list("source", "type", "target")[: CLAIMS * limit]
-    return list(dict.fromkeys(edges))[:limit]

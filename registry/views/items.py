@@ -1,4 +1,4 @@
-"""The pages of one item, to read: overview, lineage, versions, activity."""
+"""The pages of one item, to read: overview, versions, activity."""
 
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
@@ -7,14 +7,11 @@ from django.views.decorators.http import require_safe
 
 from jobs import views as job_views
 from provena.http import HtmxRequest
-from registry import kinds, presentation, references, services, timeline
+from registry import kinds, presentation, services, timeline
 from registry.models import Item
-from registry.provenance import diagram
 from registry.provenance import lineage as walks
 from registry.views import runs
 from registry.views.common import item_for, item_page
-
-MOST_NAMED = 50  # that name an item
 
 
 @require_safe
@@ -34,19 +31,6 @@ def detail(request: HtmxRequest, handle: str) -> HttpResponse:
     elif context["reader"].is_run:
         context |= runs.job_panel(request, item)
     return render(request, "registry/item_overview.html", context)
-
-
-@require_safe
-def lineage(request: HtmxRequest, handle: str) -> HttpResponse:
-    """What an item came from and what came from it, one step each way."""
-    item, context = item_page(request, handle, "lineage")
-    graph = walks.neighbourhood(item, request.user)
-    context |= {
-        "graph": graph,
-        "drawing": diagram.draw(graph),
-        "named_by": references.named_by(item, request.user, MOST_NAMED),
-    }
-    return render(request, "registry/item_lineage.html", context)
 
 
 @require_safe

@@ -172,7 +172,7 @@ def test_lineage_shows_edges_drawn_and_as_a_table(
         assert text in page
     person = services.person_of(user)
     page = signed_in.get(f"/item/{person.handle}/lineage/").content.decode()
-    assert page.count("downstream") == 2
+    assert page.count("1 downstream") == 2
 
 
 def test_html_in_any_field_is_only_text(signed_in: Client, user: User, make_item: MakeItem) -> None:

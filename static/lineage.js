@@ -1,0 +1,126 @@
+// The lineage page: choose an item of the drawing, zoom, drag. Without this file the drawing scrolls,
+// its items are links, and the table below has the same to offer.
+"use strict";
+{
+  const EASY = 0.8; // a drawing that fits at this size is shown whole at first
+  const FURTHEST = [0.1, 3];
+  let chosen = ""; // the id of the chosen item, where it has one
+  let turned = null; // where somebody expanded or collapsed an item: "#chosen" or "tr"
+
+  const box = () => document.getElementById("drawing");
+  const drawn = () => box()?.querySelector("svg");
+  const panel = () => document.getElementById("chosen");
+  const natural = (svg) => svg.viewBox.baseVal;
+
+  function fitting() {
+    const style = getComputedStyle(box());
+    const room = (total, before, after) => total - parseFloat(before) - parseFloat(after);
+    const { width, height } = natural(drawn());
+    return Math.min(
+      1,
+      room(box().clientWidth, style.paddingLeft, style.paddingRight) / width,
+      room(parseFloat(style.maxHeight), style.paddingTop, style.paddingBottom) / height,
+    );
+  }
+
+  const scale = () => drawn().getAttribute("width") / natural(drawn()).width;
+
+  // What is in the middle stays there.
+  function size(factor) {
+    const place = box();
+    const x = (place.scrollLeft + place.clientWidth / 2) / place.scrollWidth;
+    const y = (place.scrollTop + place.clientHeight / 2) / place.scrollHeight;
+    const next = Math.min(Math.max(factor, FURTHEST[0]), FURTHEST[1]);
+    drawn().setAttribute("width", natural(drawn()).width * next);
+    place.scrollLeft = x * place.scrollWidth - place.clientWidth / 2;
+    place.scrollTop = y * place.scrollHeight - place.clientHeight / 2;
+  }
+
+  function zoom(how) {
+    if (how === "fit") size(fitting());
+    else size(how === "full" ? 1 : scale() * how);
+  }
+
+  function centre(node) {
+    const inner = node.getBoundingClientRect();
+    const outer = box().getBoundingClientRect();
+    box().scrollLeft += inner.x + inner.width / 2 - outer.x - outer.width / 2;
+    box().scrollTop += inner.y + inner.height / 2 - outer.y - outer.height / 2;
+  }
+
+  // The panel says what the row of the table says, so the two cannot differ.
+  function choose(node) {
+    for (const other of box().querySelectorAll(".chosen")) other.classList.remove("chosen");
+    const row = node && document.querySelector(`[data-node="${node.id}"]`);
+    chosen = row?.dataset.handle || "";
+    panel().hidden = !row;
+    panel().replaceChildren();
+    if (!row) return;
+    node.classList.add("chosen");
+    for (const cell of row.cells) {
+      const part = document.createElement("div");
+      part.className = cell.classList.contains("btns") ? "btns" : "";
+      part.append(...[...cell.childNodes].map((child) => child.cloneNode(true)));
+      panel().append(part);
+    }
+    htmx.process(panel());
+  }
+
+  function prepare() {
+    if (!drawn() || box().dataset.ready) return;
+    box().dataset.ready = "yes";
+    const row = chosen && document.querySelector(`tr[data-handle="${chosen}"]`);
+    const node = row && document.getElementById(row.dataset.node);
+    const whole = fitting();
+    size(whole >= EASY ? whole : 1);
+    centre(node || box().querySelector(".centre"));
+    choose(node);
+    if (row && turned) (turned === "tr" ? row : panel()).querySelector("[data-turn], a")?.focus();
+    turned = null;
+  }
+  document.addEventListener("htmx:load", prepare);
+  document.addEventListener("htmx:historyRestore", prepare);
+
+  // A drag is no click.
+  let from = null;
+  let dragged = false;
+  document.addEventListener("pointerdown", (event) => {
+    dragged = false;
+    from = event.pointerType === "mouse" && event.button === 0 && event.target.closest("#drawing svg") ? event : null;
+  });
+  document.addEventListener("pointermove", (event) => {
+    if (!from) return;
+    if (!dragged && Math.hypot(event.clientX - from.clientX, event.clientY - from.clientY) < 5) return;
+    dragged = true;
+    box().scrollLeft -= event.movementX;
+    box().scrollTop -= event.movementY;
+  });
+  document.addEventListener("pointerup", () => { from = null; });
+  document.addEventListener("dragstart", (event) => {
+    if (event.target.closest?.("#drawing")) event.preventDefault();
+  });
+
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-zoom]");
+    const turn = event.target.closest("[data-turn]");
+    if (button) zoom(button.dataset.zoom);
+    if (turn) {
+      turned = turn.closest("tr") ? "tr" : "#chosen";
+      if (turned === "tr") chosen = turn.closest("tr").dataset.handle;
+    }
+    if (!event.target.closest("#drawing svg") || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    if (!dragged) choose(event.target.closest(".node"));
+  });
+  document.addEventListener("wheel", (event) => {
+    if (!event.ctrlKey || !event.target.closest("#drawing")) return;
+    event.preventDefault();
+    size(scale() * Math.exp(-event.deltaY / 300));
+  }, { passive: false });
+  document.addEventListener("keydown", (event) => {
+    if (event.target !== box() || event.ctrlKey || event.metaKey || event.altKey) return;
+    const how = { "+": 1.25, "=": 1.25, "-": 0.8, 0: "fit", 1: "full" }[event.key];
+    if (how) zoom(how);
+    if (event.key === "Escape") choose(null);
+  });
+}
