@@ -17,6 +17,8 @@ from django.utils.safestring import SafeString, mark_safe
 
 logger = logging.getLogger(__name__)
 
+LARGEST_KEPT = 30_000  # characters of DOT, of which SVG needs four times as many
+
 _lock = threading.Lock()
 _NOT_FOR_A_PAGE = re.compile(r"\A.*?(?=<svg)|<!--.*?-->\n?|<title>.*?</title>\n?", re.DOTALL)
 
@@ -31,14 +33,22 @@ def graph(**attributes: str) -> graphviz.Digraph:
     )
 
 
-@lru_cache(maxsize=512)
 def svg(source: str) -> SafeString | None:
-    """Draw DOT source as an `<svg>` element for use inside a page.
+    """Draw DOT source as an `<svg>` element for use inside a page. Small drawings are kept.
 
     The element is hidden from screen readers and its links from the Tab key: both get the text
     beside it. All text in it was escaped by Graphviz. Returns None when no engine is at hand or it
     refuses the source; the log says why.
     """
+    return _kept(source) if len(source) <= LARGEST_KEPT else _draw(source)
+
+
+@lru_cache(maxsize=512)
+def _kept(source: str) -> SafeString | None:
+    return _draw(source)
+
+
+def _draw(source: str) -> SafeString | None:
     try:
         drawn = _in_process(source)
     except ImportError as missing:

@@ -68,8 +68,8 @@ function activate(input, options, next) {
 }
 
 document.addEventListener("htmx:afterSwap", (event) => {
-  const list = event.detail.target;
-  const input = list.closest("[data-picker]")?.querySelector("input");
+  const list = event.detail.target; // none where a page comes back from the history
+  const input = list?.closest("[data-picker]")?.querySelector("input");
   if (!input || !list.matches(".options")) return;
   if (document.activeElement !== input) {
     settle(list.closest("[data-picker]"));

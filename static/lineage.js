@@ -3,7 +3,8 @@
 "use strict";
 {
   const EASY = 0.8; // a drawing that fits at this size is shown whole at first
-  const FURTHEST = [0.1, 3];
+  const SMALLEST = 0.1;
+  const LARGEST = 3;
   let chosen = ""; // the id of the chosen item, where it has one
   let turned = null; // where somebody expanded or collapsed an item: "#chosen" or "tr"
 
@@ -14,7 +15,7 @@
 
   function fitting() {
     const style = getComputedStyle(box());
-    const room = (total, before, after) => total - parseFloat(before) - parseFloat(after);
+    const room = (total, before, after) => total - parseFloat(before) - parseFloat(after) - 4; // borders
     const { width, height } = natural(drawn());
     return Math.min(
       1,
@@ -30,8 +31,8 @@
     const place = box();
     const x = (place.scrollLeft + place.clientWidth / 2) / place.scrollWidth;
     const y = (place.scrollTop + place.clientHeight / 2) / place.scrollHeight;
-    const next = Math.min(Math.max(factor, FURTHEST[0]), FURTHEST[1]);
-    drawn().setAttribute("width", natural(drawn()).width * next);
+    const next = Math.min(Math.max(factor, Math.min(SMALLEST, fitting())), LARGEST);
+    for (const side of ["width", "height"]) drawn().setAttribute(side, natural(drawn())[side] * next);
     place.scrollLeft = x * place.scrollWidth - place.clientWidth / 2;
     place.scrollTop = y * place.scrollHeight - place.clientHeight / 2;
   }
@@ -51,7 +52,7 @@
   // The panel says what the row of the table says, so the two cannot differ.
   function choose(node) {
     for (const other of box().querySelectorAll(".chosen")) other.classList.remove("chosen");
-    const row = node && document.querySelector(`[data-node="${node.id}"]`);
+    const row = node ? document.querySelector(`[data-node="${node.id}"]`) : null;
     chosen = row?.dataset.handle || "";
     panel().hidden = !row;
     panel().replaceChildren();
@@ -64,18 +65,22 @@
       panel().append(part);
     }
     htmx.process(panel());
+    panel().scrollIntoView({ block: "nearest" });
   }
 
   function prepare() {
     if (!drawn() || box().dataset.ready) return;
     box().dataset.ready = "yes";
-    const row = chosen && document.querySelector(`tr[data-handle="${chosen}"]`);
-    const node = row && document.getElementById(row.dataset.node);
+    const row = chosen ? document.querySelector(`tr[data-handle="${chosen}"]`) : null;
+    const node = row ? document.getElementById(row.dataset.node) : null;
     const whole = fitting();
     size(whole >= EASY ? whole : 1);
     centre(node || box().querySelector(".centre"));
     choose(node);
-    if (row && turned) (turned === "tr" ? row : panel()).querySelector("[data-turn], a")?.focus();
+    if (row && turned) {
+      const place = turned === "tr" ? row : panel();
+      (place.querySelector("[data-turn]") || place.querySelector("a"))?.focus();
+    }
     turned = null;
   }
   document.addEventListener("htmx:load", prepare);

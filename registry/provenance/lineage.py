@@ -4,10 +4,12 @@ What a reader may not see stays in the graph as a restricted item: its kind and 
 its id and name are not.
 """
 
+import heapq
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import NamedTuple
 
 from django.contrib.auth.models import User
 from django.db import connection
@@ -53,7 +55,8 @@ class Node:
     """An item as a reader may see it. `item` is None where it is restricted.
 
     In a graph, `place` is its position, and `upstream` and `downstream` are its hops from the start
-    that way, if there is one. `steps` is the fewer of them, or else the hops by turns.
+    that way, if there is one. `steps` is the fewer of them; where there is none, it is one more
+    than that of a neighbour. `column` is where it is drawn: upstream of the start it is positive.
     """
 
     pk: int
@@ -63,6 +66,7 @@ class Node:
     upstream: int | None = None
     downstream: int | None = None
     steps: int = 0
+    column: int = 0
     has_more: bool = False  # neighbours than the graph has
 
     @cached_property
@@ -168,10 +172,11 @@ def walk(
 def _graph(start: int, found: Reach, user: User) -> Graph:
     """What was found, with distances, as `user` may see it."""
     more = with_more(found.hops)
-    up, down, any_way = (distances([start], ways) for ways in _ways(found.links))
-    steps = any_way | {
-        pk: min(way[pk] for way in (up, down) if pk in way) for pk in up.keys() | down.keys()
-    }
+    causes, effects = _ways(found.links)
+    up, down = distances([start], causes), distances([start], effects)
+    ways = {pk: _Way(hops, -hops) for pk, hops in down.items()}
+    ways |= {pk: _Way(hops, hops) for pk, hops in up.items() if hops <= down.get(pk, hops)}
+    _by_turns(ways, causes, effects)
     seen = _nodes(found.hops, user)
     nodes = {
         pk: replace(
@@ -179,23 +184,46 @@ def _graph(start: int, found: Reach, user: User) -> Graph:
             place=place,
             upstream=up.get(pk),
             downstream=down.get(pk),
-            steps=steps[pk],
+            steps=ways[pk].steps,
+            column=ways[pk].column,
             has_more=pk in more and seen[pk].item is not None,
         )
-        for place, pk in enumerate(sorted(found.hops, key=lambda pk: steps[pk]))
+        for place, pk in enumerate(sorted(found.hops, key=lambda pk: ways[pk].steps))
     }
     edges = [Edge(nodes[link.source], link.type, nodes[link.target]) for link in found.links]
     return Graph(list(nodes.values()), edges, found.is_cut)
 
 
-def _ways(links: Iterable[Link]) -> list[dict[int, list[int]]]:
-    """The neighbours of each item: upstream, downstream, and both."""
+def _ways(links: Iterable[Link]) -> tuple[dict[int, list[int]], dict[int, list[int]]]:
+    """The neighbours of each item, upstream and downstream."""
     up: dict[int, list[int]] = defaultdict(list)
     down: dict[int, list[int]] = defaultdict(list)
     for link in links:
         up[link.source].append(link.target)
         down[link.target].append(link.source)
-    return [up, down, {key: up.get(key, []) + down.get(key, []) for key in up | down}]
+    return up, down
+
+
+class _Way(NamedTuple):
+    """How far an item is from the start, and in which column."""
+
+    steps: int
+    column: int
+
+
+def _by_turns(
+    ways: dict[int, _Way], up: Mapping[int, list[int]], down: Mapping[int, list[int]]
+) -> None:
+    """Add the ways to what only going up and down by turns leads to, nearest first."""
+    waiting = [(way.steps, pk) for pk, way in ways.items()]
+    heapq.heapify(waiting)
+    while waiting:
+        steps, near = heapq.heappop(waiting)
+        for neighbours, turn in ((up, 1), (down, -1)):
+            for far in neighbours.get(near, ()):
+                if far not in ways:
+                    ways[far] = _Way(steps + 1, ways[near].column + turn)
+                    heapq.heappush(waiting, (steps + 1, far))
 
 
 def versions(item: Item, user: User) -> list[Node]:

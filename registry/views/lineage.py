@@ -19,9 +19,9 @@ from registry.provenance.reach import Query
 from registry.views.common import item_for, item_page
 
 MOST_NAMED = 50  # that name an item
-MOST_DRAWN = 500
+MOST_DRAWN, MOST_LINES = 500, 1_000  # items and relations of a drawing
 MOST_LISTED = 500  # items, and relations
-USUAL, *LARGER = SIZES = (100, 250, 500, 1_000)  # items that a page may be asked for
+USUAL, *LARGER = SIZES = (50, 100, 250, 500, 1_000)  # items that a page may be asked for
 
 
 @dataclass(frozen=True)
@@ -93,6 +93,7 @@ def lineage(request: HtmxRequest, handle: str) -> HttpResponse:
         return render(request, "registry/item_lineage.html", context, status=400)
     whole = wanted.graph(item, request)
     graph = wanted.shown(whole)
+    is_large = len(graph.nodes) > MOST_DRAWN or len(graph.edges) > MOST_LINES
     context |= {
         "wanted": wanted,
         "depth": wanted.depth or wanted.query.default_depth,
@@ -101,8 +102,11 @@ def lineage(request: HtmxRequest, handle: str) -> HttpResponse:
         "edges": graph.edges[:MOST_LISTED],
         "hidden": len(whole.nodes) - len(graph.nodes),
         "kinds": _kinds(whole, wanted),
-        "drawing": diagram.draw(graph) if len(graph.nodes) <= MOST_DRAWN else None,
+        "drawing": None if is_large else diagram.draw(graph),
+        "is_large": is_large,
+        "has_labels": len(graph.edges) <= diagram.MOST_LABELS,
         "most_drawn": MOST_DRAWN,
+        "most_lines": MOST_LINES,
         "larger": _larger(whole, wanted),
         "files": wanted.address(),
         "named_by": references.named_by(item, request.user, MOST_NAMED),
@@ -162,7 +166,8 @@ def _row(node: Node, wanted: Wanted) -> Row:
     if node.item is None:
         return Row(node, "", "", "")
     own, others = [node.item.handle], wanted.expanded
-    root = reverse("item-lineage", args=own) + wanted.address(expand=[]) if node.url else ""
+    page = reverse("item-lineage", args=own) + wanted.address(expand=[])
+    root = page.rstrip("?") if node.url else ""
     if own[0] in others:
         rest = [handle for handle in others if handle not in own]
         return Row(node, root, "", wanted.address(expand=rest))

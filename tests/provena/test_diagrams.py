@@ -12,7 +12,7 @@ from provena import diagrams
 
 @pytest.fixture(autouse=True)
 def fresh_cache() -> None:
-    diagrams.svg.cache_clear()
+    diagrams._kept.cache_clear()
 
 
 def drawn(text: str) -> str:

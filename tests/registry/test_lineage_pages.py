@@ -105,7 +105,7 @@ def test_what_is_cut_is_told_with_a_way_to_more(
     relate([hub, *others], [(place, "used", 0, place) for place in range(1, 131)])
     text = page(signed_in, hub, "?query=downstream")
     assert "There is more than is shown here" in text
-    assert "100 items" in text
+    assert "50 items" in text
     assert "?query=downstream&amp;most=250" in text
     text = page(signed_in, hub, "?query=downstream&most=250")
     assert "There is more" not in text
@@ -113,7 +113,7 @@ def test_what_is_cut_is_told_with_a_way_to_more(
     monkeypatch.setattr(views, "MOST_DRAWN", 130)
     monkeypatch.setattr(views, "MOST_LISTED", 120)
     text = page(signed_in, hub, "?query=downstream&most=250")
-    assert "More than 130 items are not drawn" in text
+    assert "More than 130 items or 1000 relations are not drawn" in text
     assert "<svg" not in text
     assert "The nearest 120 are listed here" in text
     assert "The first 120 are listed here" in text
