@@ -6,6 +6,7 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import connection
+from django.db.models import Exists, OuterRef
 
 from registry import kinds, rows
 from registry.kinds import Findings, Kind, Mention
@@ -92,9 +93,10 @@ def check(
 
 def named_by(item: Item, user: User, limit: int) -> list[Reference]:
     """Who names the item in their content, newest first, as far as `user` may read it."""
-    readable = Item.objects.readable_by(user)
-    found = item.referrers.filter(follows=False, source__in=readable).select_related("source")
-    return list(found.order_by("-source")[:limit])
+    # Asked of each source in turn: as a list, SQLite would first read all items there are.
+    readable = Exists(Item.objects.readable_by(user).filter(pk=OuterRef("source")))
+    found = item.referrers.filter(readable, follows=False).prefetch_related("source")
+    return list(found.order_by("-source_id")[:limit])
 
 
 def keep(item: Item, *, is_new: bool = False, targets: Mapping[str, int] | None = None) -> None:

@@ -263,7 +263,9 @@ class Reference(models.Model):
     source = models.ForeignKey(
         Item, on_delete=models.CASCADE, related_name="references", db_index=False
     )
-    target = models.ForeignKey(Item, on_delete=models.PROTECT, related_name="referrers")
+    target = models.ForeignKey(
+        Item, on_delete=models.PROTECT, related_name="referrers", db_index=False
+    )
     role = models.CharField(max_length=100, help_text="The field's title.")
     follows = models.BooleanField(
         default=False, help_text="The source records how the target came to be: same access."
@@ -273,6 +275,7 @@ class Reference(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["source", "target", "role"], name="reference_kept_once")
         ]
+        indexes = [models.Index(fields=["target", "source"], name="reference_newest")]
 
     def __str__(self) -> str:
         return f"{self.source_id} names {self.target_id} as {self.role}"

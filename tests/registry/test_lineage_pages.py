@@ -7,7 +7,8 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from registry.models import Item
+from registry.models import Item, Reference
+from registry.references import named_by
 from registry.views import lineage as views
 from tests.registry.test_lineage_queries import make_items, relate
 
@@ -141,6 +142,13 @@ def test_a_cell_that_a_spreadsheet_would_run_is_made_text(
     Item.objects.filter(pk=line[1].pk).update(display_name=start)
     answer = signed_in.get(f"/item/{line[0].handle}/lineage/items.csv")
     assert f"'{start}" in b"".join(answer).decode()
+
+
+def test_who_names_an_item_is_listed_newest_first(user: User, line: list[Item]) -> None:
+    for source in (line[1], line[3], line[2]):
+        Reference.objects.create(source=source, target=line[0], role="Dataset")
+    named = [reference.source for reference in named_by(line[0], user, 2)]
+    assert named == [line[3], line[2]]
 
 
 def test_of_what_one_may_not_read_nothing_is_told_anywhere(
