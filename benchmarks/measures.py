@@ -31,6 +31,7 @@ class Size:
     rows: int = 1_000_000
     items: int = 100_000
     runs: int = 10_000
+    relations: int = 1_000_000
 
 
 QUICK = Size(
@@ -43,6 +44,7 @@ QUICK = Size(
     rows=50_000,
     items=5_000,
     runs=1_000,
+    relations=50_000,
 )
 
 
@@ -196,6 +198,14 @@ def batch(bench: Bench) -> None:
         bench.add("batch", SQLITE, "our run / bare statements", "x", ratios)
 
 
+def lineage(bench: Bench) -> None:
+    """Walks over many relations, and their pages."""
+    for engine in bench.engines:
+        figures = bench.probe("lineage", engine, database="lineage", rows=bench.size.relations)
+        for what, values in figures.items():
+            bench.add("lineage", engine, what, "ms", values)
+
+
 MEASURES: dict[str, Callable[[Bench], None]] = {
     "lifecycle": lifecycle,
     "idle": idle,
@@ -205,6 +215,7 @@ MEASURES: dict[str, Callable[[Bench], None]] = {
     "list": large,
     "items": items,
     "batch": batch,
+    "lineage": lineage,
 }
 
 

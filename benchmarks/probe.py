@@ -137,9 +137,16 @@ def main() -> None:
     name, options = sys.argv[1:]
     probes: list[Callable[..., Figures]] = [prepare, lifecycle, idle, cpu, locked]
     if name not in {probe.__name__ for probe in probes}:
-        from benchmarks import items, rows, runs  # noqa: PLC0415 - they need our tables
+        from benchmarks import items, lineage, rows, runs  # noqa: PLC0415 - they need our tables
 
-        probes = [rows.submit, rows.large, items.items, runs.batch, runs.bare]
+        probes = [
+            rows.submit,
+            rows.large,
+            items.items,
+            runs.batch,
+            runs.bare,
+            lineage.lineage,
+        ]
     chosen = next(probe for probe in probes if probe.__name__ == name)
     print(json.dumps(chosen(**json.loads(options))))
 

@@ -103,6 +103,10 @@ def _targets() -> list[Target]:
             Target(f"idle CPU <= {core} % of a core", "cpu", database, "Provena Jobs", core),
             Target("a page of the job list <= 2 ms of SQL", "list", database, "page", 2),
             Target("registering p50 <= 25 ms", "items", database, "register", 25),
+            Target(
+                "upstream, depth 10 <= 30 ms of SQL", "lineage", database, "SQL, depth 10: up", 30
+            ),
+            Target("lineage of a hub <= 300 ms", "lineage", database, "page: a hub", 300, of=_p95),
         ]
     return [
         *targets,
