@@ -107,6 +107,10 @@ def test_axe_finds_nothing_on_any_page(
             done.get_absolute_url(),
             f"/item/{done.handle}/lineage/",
             f"/item/{waiting.handle}/lineage/",
+            f"/item/{person.handle}/lineage/?query=downstream&depth=4&most=250",
+            f"/item/{done.handle}/lineage/?query=upstream&kind=PERSON",
+            f"/item/{done.handle}/lineage/?query=effected_datasets",
+            f"/item/{done.handle}/lineage/?depth=11",
             waiting.get_absolute_url(),
             "/jobs/",
             "/jobs/workers/",  # which is not for them
@@ -121,6 +125,9 @@ def test_axe_finds_nothing_on_any_page(
             "/nothing/",
         ],
     )
+    page.goto(f"/item/{done.handle}/lineage/")
+    page.locator("#drawing .node").first.click()
+    problems += look(page, "a chosen item of a drawing")
     page.goto("/items/new/dataset/")
     page.get_by_role("button", name="Add a row to Keywords").click()
     page.get_by_role("button", name="Remove row 1").wait_for()
