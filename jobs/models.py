@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Cast, Length
 from django.urls import reverse
 from django.utils import timezone
 
@@ -115,6 +116,11 @@ class JobQuerySet(models.QuerySet["Job"]):
         """One row for each standalone job and one, the first, for each batch."""
         return self.filter(Q(batch_index=None) | Q(batch_index=0))
 
+    def with_input_size(self) -> "JobQuerySet":
+        """Each with `input_size`: how many characters its payload has."""
+        size = Length(Cast("payload", models.TextField()))
+        return self.annotate(input_size=size)  # type: ignore[no-redef]  # declared below
+
 
 class Job(models.Model):
     """A piece of background work. Its row is its message: PENDING rows are the queue.
@@ -176,7 +182,7 @@ class Job(models.Model):
 
     objects = JobQuerySet.as_manager()
 
-    payload_size: int  # characters, where a query asks for it
+    input_size: int  # where `with_input_size` was asked for
 
     class Meta:
         ordering = ("-id",)

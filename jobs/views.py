@@ -8,8 +8,6 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import PermissionDenied
 from django.db import Error, connection
-from django.db.models import TextField
-from django.db.models.functions import Cast, Length
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
@@ -46,10 +44,8 @@ def job_list(request: HtmxRequest) -> HttpResponse:
 def job_detail(request: HtmxRequest, session_id: UUID) -> HttpResponse:
     """Everything about one job. Its fragment asks again while the job is unfinished."""
     visible = Job.objects.visible_to(request.user).select_related("owner", "batch", "workflow")
-    size = Length(Cast("payload", TextField()))
-    job = get_object_or_404(
-        visible.defer("payload", "traceback").annotate(payload_size=size), session_id=session_id
-    )
+    jobs = visible.with_input_size().defer("payload", "traceback")
+    job = get_object_or_404(jobs, session_id=session_id)
     flow = progress.of_workflow(job.workflow, open_jobs=True) if job.workflow else None
     nobody = job.status == Status.PENDING and no_worker(job.queue)
     state = f"{job.status}{job.attempt}"
@@ -63,7 +59,7 @@ def job_detail(request: HtmxRequest, session_id: UUID) -> HttpResponse:
         "job": job,
         "subject": subject,
         "is_open": _is_open(job, subject, request),
-        "is_long": job.payload_size > MOST_SHOWN,
+        "is_long": job.input_size > MOST_SHOWN,
         "flow": flow,
         "drawing": diagram.draw(flow) if flow else None,
         "events": job.events.select_related("by"),

@@ -1,6 +1,6 @@
 """What every page of ours shares at the level of HTTP."""
 
-import csv
+import re
 from collections.abc import Callable, Iterable
 
 from django.conf import settings
@@ -11,8 +11,11 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import resolve_url
 from django.template.loader import render_to_string
 from django.utils.cache import patch_vary_headers
+from django.utils.http import content_disposition_header
 from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
+
+from provena import tables
 
 CONTENT_SECURITY_POLICY = "; ".join(
     [
@@ -29,9 +32,6 @@ CONTENT_SECURITY_POLICY = "; ".join(
 )
 
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet runs begins like this
-
-
 class HtmxRequest(HttpRequest):
     """A request of a signed-in user, as our views see it (LoginRequiredMiddleware sees to that)."""
 
@@ -45,27 +45,14 @@ def wants_fragment(request: HtmxRequest) -> bool:
 
 
 def csv_file(name: str, rows: Iterable[Iterable[object]]) -> StreamingHttpResponse:
-    """A CSV file to download, sent as its rows come. Text that a spreadsheet would run as a formula
-    gets an apostrophe before it, by which spreadsheets take it as text."""
-    writer = csv.writer(_Echo())
-    lines = (writer.writerow(map(_harmless, row)) for row in rows)
+    """A CSV file to download, sent as its rows come."""
+    safe = re.sub(r"[^\w.-]+", "-", name)
+    header = content_disposition_header(as_attachment=True, filename=safe)
     return StreamingHttpResponse(
-        lines,
+        tables.lines(rows),
         content_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+        headers={"Content-Disposition": header or "attachment"},
     )
-
-
-class _Echo:
-    """A file that hands back what is written to it."""
-
-    def write(self, text: str) -> str:
-        return text
-
-
-def _harmless(cell: object) -> object:
-    is_formula = isinstance(cell, str) and cell.startswith(FORMULA)
-    return f"'{cell}" if is_formula else cell
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -1,19 +1,17 @@
-"""CSV as spreadsheets write it and read it: separators, marks, line ends, and formulas."""
+"""Reading CSV as spreadsheets write it: with their separators, marks and line ends."""
 
 import codecs
 import csv
 import io
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from typing import Protocol
 
+from provena import tables
 from registry.services.rules import Refused
 
 SEPARATORS = ",;\t"
 LONGEST_CELL = 131_072  # characters: what the csv module takes
-# What a spreadsheet would run as a formula. An apostrophe before it makes it text.
-_FORMULA = re.compile("'*[=+\\-@\t\r]")
-_MADE_SAFE = re.compile("'+[=+\\-@\t\r]")
 _SEPARATOR_LINE = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
 CHUNK = 1 << 16  # bytes
 
@@ -39,7 +37,7 @@ def read(stream: Readable, most_rows: int, most_bytes: int) -> Iterator[tuple[in
     try:
         for row in reader:
             number += 1
-            cells = [_plain(cell) for cell in row]
+            cells = [tables.plain(cell) for cell in row]
             if not any(cells):
                 continue
             found += 1
@@ -51,28 +49,6 @@ def read(stream: Readable, most_rows: int, most_bytes: int) -> Iterator[tuple[in
             yield number, cells
     except csv.Error as error:
         raise Refused(_broken(number + 1, str(error))) from None
-
-
-def write(rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    """Rows as CSV, line by line, beginning with the mark by which Excel knows UTF-8."""
-    line = io.StringIO()
-    writer = csv.writer(line)
-    yield codecs.BOM_UTF8.decode()
-    for row in rows:
-        writer.writerow([safe(cell) for cell in row])
-        yield line.getvalue()
-        line.seek(0)
-        line.truncate()
-
-
-def safe(cell: str) -> str:
-    """A cell that no spreadsheet runs as a formula; `read` makes it what it was."""
-    return f"'{cell}" if _FORMULA.match(cell) else cell
-
-
-def _plain(cell: str) -> str:
-    trimmed = cell.strip()
-    return trimmed[1:] if _MADE_SAFE.match(trimmed) else trimmed
 
 
 def _decoded(stream: Readable, most_bytes: int) -> str:

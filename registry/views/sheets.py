@@ -1,25 +1,22 @@
 """Many runs by a table: uploading it, seeing what is wrong in it, mending, submitting, and getting
 it back with what became of each row."""
 
-import re
-from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from django.contrib import messages
-from django.http import Http404, HttpResponse, StreamingHttpResponse
+from django.http import Http404, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
-from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from jobs.models import Batch, Job
-from provena.http import HtmxRequest, wants_fragment
+from provena.http import HtmxRequest, csv_file, wants_fragment
 from provena.paging import keyset
 from registry import services
 from registry.model_runs import columns as headers
-from registry.model_runs import sheets, spreadsheet
+from registry.model_runs import sheets
 from registry.model_runs.columns import MARKER, OWN, SYSTEM, Columns
 from registry.models import RunSheet, SheetRow
 from registry.views.common import UNPROCESSABLE, item_for
@@ -151,7 +148,7 @@ def template_csv(request: HtmxRequest, handle: str) -> HttpResponseBase:
         columns = headers.layout_for(handle, request.user).columns()
     except services.Refused as refused:
         raise Http404(str(refused)) from None
-    return csv([columns.headers], f"model-runs-{handle}.csv")
+    return csv_file(f"model-runs-{handle}.csv", [columns.headers])
 
 
 @require_safe
@@ -159,7 +156,7 @@ def faulty_csv(request: HtmxRequest, sheet_id: UUID) -> HttpResponseBase:
     """The faulty rows of a table, with what is wrong in each."""
     found = _sheet(request, sheet_id)
     stem = found.file_name.rpartition(".")[0] or found.file_name
-    return csv(sheets.faulty(found), f"{stem}-faulty.csv")
+    return csv_file(f"{stem}-faulty.csv", sheets.faulty(found))
 
 
 @require_safe
@@ -171,16 +168,7 @@ def batch_csv(request: HtmxRequest, batch_id: UUID) -> HttpResponseBase:
     except services.Refused as refused:
         messages.error(request, str(refused))
         return redirect(batch)
-    return csv(table, f"model-runs-{batch.pk}.csv")
-
-
-def csv(rows: Iterable[Sequence[str]], name: str) -> StreamingHttpResponse:
-    """Rows as a file to download."""
-    response = StreamingHttpResponse(spreadsheet.write(rows), "text/csv; charset=utf-8")
-    safe = re.sub(r"[^\w.-]+", "-", name)
-    header = content_disposition_header(as_attachment=True, filename=safe)
-    response["Content-Disposition"] = header or "attachment"
-    return response
+    return csv_file(f"model-runs-{batch.pk}.csv", table)
 
 
 def _sheet(request: HtmxRequest, sheet_id: UUID) -> RunSheet:
