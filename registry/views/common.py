@@ -98,7 +98,7 @@ class Reader:
 
     @property
     def may_clone(self) -> bool:
-        has_form = self.item.kind.user_made or self.is_run
+        has_form = self.item.kind.user_made or (self.is_run and "record" in self.item.info)
         return self.is_writer and has_form and self.item.is_complete
 
     @property
