@@ -138,7 +138,7 @@ class Draft:
         if notes:
             space = self.document.add_namespace("note", NOTES)
             for key, value in notes.items():
-                yield space[quote(self.names.in_text(key), safe="")], self.names.in_text(value)
+                yield space[_encoded(self.names.in_text(key))], self.names.in_text(value)
 
     def declare(self, item: Item, attributes: Attributes = ()) -> QualifiedName:
         """The name of an item, which is declared with its kind, name and version if it was not yet.
@@ -200,3 +200,8 @@ def role(word: str) -> Attributes:
 def period(start: datetime, end: datetime) -> Attributes:
     """When an activity was, as attributes of it."""
     return [(PROV_ATTR_STARTTIME, start), (PROV_ATTR_ENDTIME, end)]
+
+
+def _encoded(key: str) -> str:
+    """A key percent-encoded, with the signs that a local name of RDF may not begin or end with."""
+    return quote(key, safe="").translate({ord(sign): f"%{ord(sign):02X}" for sign in ".-~"})
