@@ -8,7 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from jobs import lifecycle
-from registry import access, kinds, references, search
+from registry import access, kinds, references, rows, search
 from registry.access import Level, Role
 from registry.kinds import Findings, Kind
 from registry.models import Grant, Item, Mint, Revision
@@ -279,15 +279,17 @@ def _write(
     is_new = item.pk is None
     item.save()
     last = None if is_new else item.revisions.values_list("number", flat=True).first()
-    Revision.objects.create(
-        item=item, number=(last or 0) + 1, info=info, reason=reason, by=by, at=now
+    revision = (item.pk, (last or 0) + 1, info, reason, by.pk, now)
+    rows.add(
+        Revision, ("item_id", "number", "info", "reason", "by_id", "at"), [revision], anew=True
     )
     references.keep(item, is_new=is_new, targets=targets)
     search.index(item)
 
 
 def _give_default_access(item: Item) -> None:
-    Grant.objects.create(item=item, roles=access.default_roles(item.kind))
+    grant = (item.pk, access.default_roles(item.kind))
+    rows.add(Grant, ("item_id", "roles"), [grant], anew=True)
 
 
 def _start_creation(item: Item, person: Item, owner: User) -> None:
