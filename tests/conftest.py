@@ -138,26 +138,28 @@ def user(make_user: Callable[..., User]) -> User:
 
 @pytest.fixture
 def make_item(db: None) -> Callable[..., Item]:
+    """`registered`, where there is a database."""
+    return registered
+
+
+def registered(owner: User, *, subtype: str = "MODEL", **content: Any) -> Item:
     """Register a model, or another kind; what is not stated does not matter. Items that it must
     name are made on demand. `display_name` is the name of a dataset, too."""
+    name = content.pop("display_name", "Reef model" if subtype == "MODEL" else "Something")
+    # A default costs registrations, so it is made only if something is missing.
+    is_whole = bool({"collection_format", "software_id"} & set(content))
+    base = {} if is_whole else _needed(owner, subtype, name)
+    named = {} if subtype == "DATASET" else {"display_name": name}
+    return services.register(subtype=subtype, content=base | named | content, owner=owner)
 
-    def default(owner: User, subtype: str, name: str) -> dict[str, Any]:
-        """What a kind needs beside its name."""
-        if subtype == "DATASET":
-            return dataset(make(owner, subtype="ORGANISATION").handle, name=name)
-        if subtype == "MODEL_RUN_WORKFLOW_TEMPLATE":
-            return {"software_id": make(owner).handle}
-        return DEFAULTS.get(subtype, {})
 
-    def make(owner: User, *, subtype: str = "MODEL", **content: Any) -> Item:
-        name = content.pop("display_name", "Reef model" if subtype == "MODEL" else "Something")
-        # A default costs registrations, so it is made only if something is missing.
-        is_whole = bool({"collection_format", "software_id"} & set(content))
-        base = {} if is_whole else default(owner, subtype, name)
-        named = {} if subtype == "DATASET" else {"display_name": name}
-        return services.register(subtype=subtype, content=base | named | content, owner=owner)
-
-    return make
+def _needed(owner: User, subtype: str, name: str) -> dict[str, Any]:
+    """What a kind needs beside its name."""
+    if subtype == "DATASET":
+        return dataset(registered(owner, subtype="ORGANISATION").handle, name=name)
+    if subtype == "MODEL_RUN_WORKFLOW_TEMPLATE":
+        return {"software_id": registered(owner).handle}
+    return DEFAULTS.get(subtype, {})
 
 
 @pytest.fixture

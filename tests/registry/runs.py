@@ -1,6 +1,5 @@
 """A workflow template with all it needs, and a record that fits it."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +8,7 @@ from django.contrib.auth.models import User
 
 from registry import services
 from registry.models import Item
+from tests.conftest import registered
 
 
 @dataclass
@@ -59,23 +59,28 @@ class Workflow:
 
 
 @pytest.fixture
-def workflow(user: User, make_item: Callable[..., Item]) -> Workflow:
-    model = make_item(user)
+def workflow(user: User) -> Workflow:
+    return made_for(user)
+
+
+def made_for(user: User) -> Workflow:
+    """A workflow template with all that its runs name, of a user who is a Person."""
+    model = registered(user)
     resource = {"description": "d", "usage_type": "FORCING_DATA"}
-    forcing = make_item(
+    forcing = registered(
         user,
         subtype="DATASET_TEMPLATE",
         display_name="Forcing",
         deferred_resources=[resource | {"key": "currents"}],
     )
-    output = make_item(
+    output = registered(
         user,
         subtype="DATASET_TEMPLATE",
         display_name="Matrix",
         deferred_resources=[resource | {"key": "log", "optional": True}],
     )
-    optional = make_item(user, subtype="DATASET_TEMPLATE", display_name="Restart")
-    template = make_item(
+    optional = registered(user, subtype="DATASET_TEMPLATE", display_name="Restart")
+    template = registered(
         user,
         subtype="MODEL_RUN_WORKFLOW_TEMPLATE",
         display_name="One season",
@@ -95,9 +100,9 @@ def workflow(user: User, make_item: Callable[..., Item]) -> Workflow:
         forcing=forcing,
         output=output,
         optional=optional,
-        currents=make_item(user, subtype="DATASET"),
-        matrix=make_item(user, subtype="DATASET"),
-        study=make_item(user, subtype="STUDY", title="t", description="d"),
+        currents=registered(user, subtype="DATASET"),
+        matrix=registered(user, subtype="DATASET"),
+        study=registered(user, subtype="STUDY", title="t", description="d"),
         modeller=person,
-        organisation=make_item(user, subtype="ORGANISATION", name="n"),
+        organisation=registered(user, subtype="ORGANISATION", name="n"),
     )

@@ -11,10 +11,14 @@ from django.db import Error, connection, transaction
 
 from jobs import lifecycle
 from jobs.models import UNFINISHED, Batch, Job, Status
+from registry.model_runs import services as model_runs
 from tests.soak.app import kinds
+from tests.soak.model_runs import workflow_of
 
 FULL = 250  # unfinished jobs: beyond that, users wait
 BATCH_SIZES = (1000, 2500)
+RUNS_EVERY = 7  # seconds
+RUNS = (50, 200)  # in a batch of model runs
 BATCH_EVERY = 20  # seconds
 SLOW_ON_SQLITE = 3  # there a handler's transaction is the only writer: what sleeps must be rare
 # How many of about a hundred jobs.
@@ -71,6 +75,8 @@ class Users(Loop):
         self._random = random.Random(seed)
         self._users = [User.objects.create_user(name) for name in ("ana", "ben", "cho")]
         self._next_batch = time.monotonic() + 1
+        self._next_runs = time.monotonic() + 2
+        self._workflow = workflow_of(self._users[0])
         self._mix = MIX | ({"SLOW": SLOW_ON_SQLITE} if connection.vendor == "sqlite" else {})
         self._left = list(MIX)  # at first one of each, so that a short soak has them all
 
@@ -79,6 +85,9 @@ class Users(Loop):
             if time.monotonic() >= self._next_batch:
                 self._submit_batch()
                 self._next_batch = time.monotonic() + BATCH_EVERY
+            elif time.monotonic() >= self._next_runs:
+                self._submit_runs()
+                self._next_runs = time.monotonic() + RUNS_EVERY
             else:
                 self._submit_some()
         if self._random.random() < 0.3:
@@ -119,6 +128,15 @@ class Users(Loop):
                 for index in range(total)
             ]
         self.promised += submitted
+
+    def _submit_runs(self) -> None:
+        """A batch of model runs, which a job launches."""
+        records = [
+            self._workflow.record(display_name=f"Run {number}")
+            for number in range(self._random.randint(*RUNS))
+        ]
+        job = model_runs.register_batch(batch=records, owner=self._users[0])
+        self.promised.append(job.pk)
 
     def _cancel_one(self) -> None:
         status = self._random.choice([*UNFINISHED, Status.IN_PROGRESS, Status.IN_PROGRESS])

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from django.db.models import Count, Q
 
 from jobs.models import FINISHED, Batch, Job, Status, Workflow
+from tests.soak import model_runs
 from tests.soak.app import kinds
 from tests.soak.app.models import Effect
 
@@ -37,16 +38,23 @@ def judge(promised: Iterable[int]) -> Verdict:
     effects: dict[int, list[int]] = {}
     for job_id, attempt in Effect.objects.values_list("job_id", "attempt"):
         effects.setdefault(job_id, []).append(attempt)
+    runs = model_runs.effects()
     seen = set()
     for job in Job.objects.order_by("pk").defer("payload", "result", "traceback").iterator():
         seen.add(job.pk)
         verdict.jobs += 1
         verdict.finished += job.is_finished
-        _judge_job(verdict, job, effects.pop(job.pk, []))
+        found = effects.pop(job.pk, [])
+        if job.sub_type == model_runs.KIND:
+            found = [job.attempt] * runs[job.pk]
+        elif job.type != kinds.SOAK:
+            found = _due(job)  # of the registry; what it leaves is judged with the runs
+        _judge_job(verdict, job, found)
     verdict.lost += [f"Job {pk} was committed and is gone." for pk in sorted({*promised} - seen)]
     verdict.doubled += [f"An effect of job {pk}, which does not exist." for pk in effects]
     _judge_workflows(verdict)
     _judge_batches(verdict)
+    verdict.other += model_runs.strays()
     return verdict
 
 
@@ -55,12 +63,17 @@ def _judge_job(verdict: Verdict, job: Job, effects: list[int]) -> None:
         verdict.about(verdict.lost, job, "it did not finish.")
     elif job.lease_until:
         verdict.about(verdict.other, job, "it is finished and has a lease.")
-    due = [job.attempt] if job.status == Status.SUCCEEDED else []
+    due = _due(job)
     if due and not effects:
         verdict.about(verdict.lost, job, "it succeeded without its effect.")
     elif effects != due:
         verdict.about(verdict.doubled, job, f"it has effects of the attempts {effects}.")
     _judge_outcome(verdict, job)
+
+
+def _due(job: Job) -> list[int]:
+    """The attempts of which there must be an effect."""
+    return [job.attempt] if job.status == Status.SUCCEEDED else []
 
 
 def _judge_outcome(verdict: Verdict, job: Job) -> None:
