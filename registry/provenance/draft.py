@@ -67,6 +67,7 @@ PROV_TYPES = {
 REVISION = PROV["Revision"]
 # All that XML 1.0 can hold (production 2). Content of items is checked for most of this, not all.
 _NOT_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_NOT_LOCAL = re.compile("[.~]|^-")  # of what percent-encoding leaves as it is
 
 Attributes = Iterable[tuple[QualifiedName, Any]]
 
@@ -133,12 +134,11 @@ class Draft:
                 yield OURS[word], told
 
     def notes(self, notes: Mapping[str, str] | None) -> Attributes:
-        """What people noted by keys of their own, as attributes. Their names are the keys, percent-
-        encoded as in any address (RFC 3986): all formats can write those."""
+        """What people noted by keys of their own, as attributes."""
         if notes:
             space = self.document.add_namespace("note", NOTES)
             for key, value in notes.items():
-                yield space[_encoded(self.names.in_text(key))], self.names.in_text(value)
+                yield space[local_name(self.names.in_text(key))], self.names.in_text(value)
 
     def declare(self, item: Item, attributes: Attributes = ()) -> QualifiedName:
         """The name of an item, which is declared with its kind, name and version if it was not yet.
@@ -202,6 +202,7 @@ def period(start: datetime, end: datetime) -> Attributes:
     return [(PROV_ATTR_STARTTIME, start), (PROV_ATTR_ENDTIME, end)]
 
 
-def _encoded(key: str) -> str:
-    """A key percent-encoded, with the signs that a local name of RDF may not begin or end with."""
-    return quote(key, safe="").translate({ord(sign): f"%{ord(sign):02X}" for sign in ".-~"})
+def local_name(key: str) -> str:
+    """A key as the local part of a name: percent-encoded as in any address (RFC 3986), and also
+    where rdflib would not take it for the local part of a name."""
+    return _NOT_LOCAL.sub(lambda found: f"%{ord(found[0]):02X}", quote(key, safe=""))

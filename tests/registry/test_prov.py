@@ -37,9 +37,9 @@ MakeItem = Callable[..., Item]
 Triple = tuple[str, str, str]
 BEYOND = "wasDerivedFrom"  # in documents, and in no relation
 READERS = {"turtle": {"format": "rdf", "rdf_format": "turtle"}, "json-ld": {"format": "jsonld"}}
-AWKWARD = st.text(min_size=1, max_size=30) | st.sampled_from(
-    ['"', "a\nb", "a\r\nb", "\t", "\0", "\x1f", "\x85", "\ufffe", "\U0001f41f", "%20", "_x0020_"]
-)
+CHARACTERS = ['"', "a\nb", "a\r\nb", "\t", "\0", "\x1f", "\x85", "\ufffe", "\U0001f41f"]
+NAMES = ["%20", "_x0020_", ".", "-", "~", "a.", "-a", "1", "a-b", "a:b"]
+AWKWARD = st.text(min_size=1, max_size=30) | st.sampled_from([*CHARACTERS, *NAMES])
 
 
 def read_back(text: str, name: str) -> ProvDocument:
