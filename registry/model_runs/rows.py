@@ -12,7 +12,7 @@ from registry.model_runs.records import SIDES, Finding
 
 NO_COLUMN = -1
 SEPARATOR = "|"
-_PART = re.compile(r"((?:[^\\|]|\\.)*)(\||$)", re.DOTALL)
+_BAR = re.compile(r"(\\*)\|")
 
 Faults = list[tuple[int, str]]
 """Pairs of a column (NO_COLUMN for the whole row) and what is wrong."""
@@ -193,18 +193,29 @@ def _used(record: Mapping[str, Any], side: str, template: str) -> list[Mapping[s
 
 
 def _paths(used: Sequence[Mapping[str, Any]], resource: str) -> str:
-    """The paths of one file for each dataset, with a bar between; a bar that is part of a path has
-    a backslash."""
+    """The paths of one file for each dataset, with a bar between.
+
+    A bar that is part of a path has a backslash before it. Other backslashes stay as they are, for
+    people write such paths; only those right before a bar are doubled.
+    """
     paths = [str((one.get("resources") or {}).get(resource, "")) for one in used]
     if len(paths) < 2 or not any(paths):
         return "".join(paths)
-    return SEPARATOR.join(path.replace("\\", r"\\").replace("|", r"\|") for path in paths)
+    escaped = [_BAR.sub(lambda bar: rf"{bar[1] * 2}\|", path) for path in paths]
+    before = [path + path[len(path.rstrip("\\")) :] for path in escaped[:-1]]
+    return SEPARATOR.join([*before, escaped[-1]])
 
 
 def _split(text: str) -> list[str]:
-    parts: list[str] = []
-    for found in _PART.finditer(text):
-        parts.append(re.sub(r"\\(.)", r"\1", found[1], flags=re.DOTALL).strip())
-        if not found[2]:
-            break
-    return parts
+    """What `_paths` has joined."""
+    parts, start = [""], 0
+    for bar in _BAR.finditer(text):
+        backslashes = len(bar[1])
+        parts[-1] += text[start : bar.start()] + "\\" * (backslashes // 2)
+        start = bar.end()
+        if backslashes % 2:
+            parts[-1] += "|"
+        else:
+            parts.append("")
+    parts[-1] += text[start:]
+    return [part.strip() for part in parts]
