@@ -12,7 +12,10 @@ from registry.services.rules import Refused
 
 SEPARATORS = ",;\t"
 LONGEST_CELL = 131_072  # characters: what the csv module takes
-_SEPARATOR_LINE = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
+_SEPARATOR_LINE = re.compile(r'"?sep=(\t|[^\s"])"?', re.IGNORECASE)
+# Both without backtracking: files are large, and some are made to be slow.
+_FIRST_ROW = re.compile(r'\s*+(?:"[^"]*+(?:"|\Z)|[^"\r\n]++)*+')  # with line breaks in its quotes
+_QUOTED = re.compile('"[^"]*+"')
 CHUNK = 1 << 16  # bytes
 
 
@@ -64,6 +67,9 @@ def _decoded(stream: Readable, most_bytes: int) -> str:
         raise Refused('The file is UTF-16 text. Save it as "CSV UTF-8" and upload it again.')
     if data.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
         raise Refused('This is a workbook, not CSV. Save the sheet as "CSV UTF-8" and upload that.')
+    if (nul := data.find(0)) >= 0:
+        line = data.count(b"\n", 0, nul) + 1
+        raise Refused(f"Line {line} holds the character U+0000, which no text has. Remove it.")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -78,21 +84,11 @@ def _separator(text: str) -> tuple[str, int, int]:
     """The separator, where the table starts, and how many rows stand before it: Excel may write a
     first line that names the separator."""
     first, _, _ = text.partition("\n")
-    if named := _SEPARATOR_LINE.fullmatch(first.strip()):
+    if named := _SEPARATOR_LINE.fullmatch(first.strip(" \r")):
         return named[1], len(first) + 1, 1
-    outside = re.sub('"(?:[^"]|"")*"', "", _first_row(text))
+    header = _FIRST_ROW.match(text)
+    outside = _QUOTED.sub("", header[0] if header else "")
     return max(SEPARATORS, key=outside.count), 0, 0
-
-
-def _first_row(text: str) -> str:
-    """The header with the line breaks in its quoted cells: up to one that is outside quotes."""
-    quoted = False
-    for place, character in enumerate(text):
-        if character == '"':
-            quoted = not quoted
-        elif character in "\r\n" and not quoted and text[:place].strip():
-            return text[:place]
-    return text
 
 
 def _broken(number: int, error: str) -> str:
