@@ -7,6 +7,7 @@ each file whose path that one defers, the annotations, and what the system fills
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from django.contrib.auth.models import User
 
@@ -121,7 +122,11 @@ class Columns:
 
     def at(self, key: Key) -> int:
         """The place of a column; -1 if the file has none such."""
-        return self.keys.index(key) if key in self.keys else -1
+        return self._places.get(key, -1)
+
+    @cached_property
+    def _places(self) -> dict[Key, int]:
+        return {key: place for place, key in enumerate(self.keys) if key}
 
 
 def layout_of(template: Item, lookup: Lookup) -> Layout:
@@ -178,6 +183,7 @@ def read_header(header: Sequence[str], layout: Layout) -> Columns:
     Raises Refused, naming every column that is missing or there twice.
     """
     keys: list[Key] = []
+    known: set[Key] = set()
     faults: list[str] = []
     warnings: list[str] = []
     wanted = layout.columns()
@@ -189,13 +195,14 @@ def read_header(header: Sequence[str], layout: Layout) -> Columns:
             warnings.append(fault)
         elif not key and text.strip():
             warnings.append(f'The column "{_short(text)}" is not known here and is passed over.')
-        elif key and key in keys:
+        elif key and key in known:
             faults.append(f'The column "{_short(text)}" is there twice, again in place {place}.')
         keys.append(key)
+        known.add(key)
     missing = [
         text
         for key, text in zip(wanted.keys, wanted.headers, strict=True)
-        if key not in keys and key[0] not in SYSTEM
+        if key not in known and key[0] not in SYSTEM
     ]
     if missing:
         told = ", ".join(f'"{text}"' for text in missing)
