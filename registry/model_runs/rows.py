@@ -84,9 +84,10 @@ class _Reader:
         layout = self._columns.layout
         if self.cell((MARKER,)) not in ("", layout.template.handle):
             self.blame((MARKER,), "This column stays blank: its header says which workflow it is.")
-        who = {"modeller_id": self.cell(("modeller_id",))}
-        if organisation := self.cell((ORGANISATION,)):
-            who["requesting_organisation_id"] = organisation
+        who = {
+            "modeller_id": self.cell(("modeller_id",)),
+            "requesting_organisation_id": self.cell((ORGANISATION,)),
+        }
         annotations = {
             key[1]: text
             for key in self._columns.keys
@@ -98,7 +99,7 @@ class _Reader:
             "description": self.cell(("description",)),
             "model_version": self.cell(("model_version",)) or None,
             "study_id": self.cell(("study_id",)) or None,
-            "associations": who,
+            "associations": {name: handle for name, handle in who.items() if handle},
             "annotations": annotations or None,
             "start_time": self._moment(("start_time",)),
             "end_time": self._moment(("end_time",)),
