@@ -66,6 +66,7 @@ urlpatterns = [
     path("runs/sheets/<uuid:sheet_id>/rows/<int:number>/", sheets.row, name="run-sheet-row"),
     path("runs/sheets/<uuid:sheet_id>/submit/", sheets.submit, name="run-sheet-submit"),
     path("runs/sheets/<uuid:sheet_id>/force/", sheets.force, name="run-sheet-force"),
+    path("runs/sheets/<uuid:sheet_id>/take-back/", sheets.take_back, name="run-sheet-take-back"),
     path("runs/sheets/<uuid:sheet_id>/discard/", sheets.discard, name="run-sheet-discard"),
     path("runs/batches/<uuid:batch_id>/table.csv", sheets.batch_csv, name="run-batch-csv"),
     path("runs/<handle:handle>/edit/", runs.edit, name="run-edit"),

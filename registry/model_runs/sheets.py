@@ -124,6 +124,19 @@ def submit(*, sheet: RunSheet, by: User) -> Submission:
     return Submission(job, count, retried)
 
 
+def take_back(*, sheet: RunSheet) -> int:
+    """Make the rows new again whose launch failed or was cancelled, so that they can be mended,
+    submitted or discarded. Returns how many. Should such a launch be tried again, it finds none."""
+    with transaction.atomic():
+        RunSheet.objects.select_for_update().get(pk=sheet.pk)
+        submitted = sheet.rows.filter(submission__isnull=False)
+        ids = [one for one in set(submitted.values_list("submission", flat=True)) if one]
+        # Held, so that nobody tries one again meanwhile.
+        failed = Job.objects.select_for_update().filter(session_id__in=ids, status=Status.FAILED)
+        taken = list(failed.values_list("session_id", flat=True))
+        return submitted.filter(submission__in=taken).update(state=State.NEW, submission=None)
+
+
 def submitted_records(submission: UUID) -> Iterator[dict[str, Any]]:
     """The records of the rows that were submitted together, in the order of the sheet."""
     found = SheetRow.objects.filter(submission=submission).order_by("number")

@@ -128,6 +128,15 @@ def force(request: HtmxRequest, sheet_id: UUID) -> HttpResponse:
 
 
 @require_POST
+def take_back(request: HtmxRequest, sheet_id: UUID) -> HttpResponse:
+    """Take the rows back whose launch failed."""
+    found = _sheet(request, sheet_id)
+    count = sheets.take_back(sheet=found)
+    messages.success(request, f"{count} row{'' if count == 1 else 's'} can be submitted again.")
+    return redirect(found)
+
+
+@require_POST
 def discard(request: HtmxRequest, sheet_id: UUID) -> HttpResponse:
     """Forget a table, of which what was submitted stays."""
     found = _sheet(request, sheet_id)
