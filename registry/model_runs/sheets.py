@@ -76,6 +76,8 @@ def columns_of(sheet: RunSheet, user: User) -> Columns:
 
 def mend(*, sheet: RunSheet, number: int, cells: Sequence[str], by: User) -> SheetRow:
     """Write a row anew and check it again. Raises Refused if it was submitted already."""
+    if any("\0" in cell for cell in cells):
+        raise Refused("A cell holds the character U+0000, which no text has. Remove it.")
     lookup = Lookup(by)
     layout = headers.layout_for(sheet.template.handle, by, lookup)
     columns = headers.read_header(sheet.columns, layout)
