@@ -150,7 +150,7 @@ def faulty(sheet: RunSheet) -> Iterator[list[str]]:
     """The header and the faulty rows as they were written, each with what is wrong, as a table to
     mend and upload again."""
     header = list(sheet.columns)
-    at = next((n for n, text in enumerate(header) if text.strip() == ERROR), len(header))
+    at = next((n for n, text in enumerate(header) if text.strip().casefold() == ERROR), len(header))
     yield [*header[:at], ERROR, *header[at + 1 :]]
     for row in sheet.rows.filter(state=State.FAULTY).iterator(CHUNK):
         cells = (list(row.cells) + [""] * len(header))[: len(header)]
