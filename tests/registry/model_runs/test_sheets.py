@@ -1,0 +1,486 @@
+"""Sheets of runs: what is found in each row, what exists already, mending and submitting."""
+
+import csv
+import io
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+
+from jobs import lifecycle
+from jobs.models import Batch, Job, Status
+from registry import services
+from registry.model_runs import services as runs
+from registry.model_runs import sheets, spreadsheet
+from registry.models import Item, RunSheet
+from registry.services import NotAllowed, Refused
+from tests.conftest import drain
+from tests.registry.model_runs.tables import (
+    columns_for,
+    found,
+    load,
+    load_rows,
+    only,
+    row_of,
+    table,
+    text_of,
+)
+from tests.registry.runs import Workflow
+
+pytestmark = pytest.mark.django_db
+
+
+def faults(sheet: RunSheet) -> list[str]:
+    return sheets.told(only(sheet), sheet.columns)
+
+
+def run_count() -> int:
+    return Item.objects.filter(subtype="MODEL_RUN", deleted_at=None).count()
+
+
+def again(table_rows: Any) -> bytes:
+    """Rows as a file that is downloaded."""
+    return "".join(spreadsheet.write(table_rows)).encode()
+
+
+@pytest.fixture
+def quiet(workflow: Workflow) -> None:
+    """No job waits but those of the test."""
+    drain()
+
+
+# What is wrong in a row is told at its column.
+
+
+@pytest.mark.parametrize(
+    ("header", "text", "told"),
+    [
+        ("display name", "", "required"),
+        ("description", "", "required"),
+        ("description", "\u200b", "invisible"),
+        ("agent id", "", "required"),
+        ("agent id", "Ana", "This must be an item id"),
+        ("agent id", "10378.1/9", "Modeller: there is no item 10378.1/9"),
+        ("agent id", "{organisation}", "{organisation} is an organisation, not a person"),
+        ("study id", "10378.1/9", "Study: there is no item"),
+        ("study id", "{model}", "is a model, not a study"),
+        ("requesting organisation id", "{modeller}", "is a person, not an organisation"),
+        ("execution start", "31/12/2024", "Write the year first"),
+        ("execution start", "", "required"),
+        ("execution end", "noon", '"noon" is no time'),
+        ("execution end", "2001-01-01", "The run cannot end before it begins"),
+        ("execution start", "1969-12-31 23:59:59", "greater than or equal to 0"),
+        ("Input dataset id for template: Forcing", "10378.1/9", "Input dataset for template"),
+        ("Input dataset id for template: Forcing", "{study}", "is a study, not a dataset"),
+        ("Output dataset id for template: Matrix", "", "The outputs lack a dataset"),
+        (
+            "Output dataset id for template: Matrix",
+            "{currents}||{matrix}",
+            "This must be an item id",
+        ),
+        ("Input resource: currents", "", "no path is given for currents"),
+        ("annotation: random seed", "", "required and missing: random seed"),
+        ("_workflow template id", "x", "This column stays blank"),
+        ("_job_id", "mine", "You have no job mine"),
+        ("_job_id", "7f1f0e0e-0000-4000-8000-000000000000", "You have no job 7f1f"),
+    ],
+)
+def test_what_is_wrong_with_a_row_is_told_at_its_column(
+    workflow: Workflow, user: User, header: str, text: str, told: str
+) -> None:
+    handles = {name: item.handle for name, item in vars(workflow).items()}
+    cells = {header: text.format(**handles)}
+    [fault] = faults(load_rows(workflow, user, row_of(workflow, user, cells=cells)))
+    assert fault.startswith(header)
+    assert told.format(**handles) in fault
+
+
+def test_all_faults_of_all_rows_are_told_and_blank_rows_are_passed_over(
+    workflow: Workflow, user: User
+) -> None:
+    bad = row_of(workflow, user, cells={"display name": "", "study id": "x", "_job_id": "y"})
+    sheet = load_rows(workflow, user, bad, [""], row_of(workflow, user), ["", " "], bad)
+    assert found(sheet) == [(2, "FAULTY"), (4, "NEW"), (6, "FAULTY")]
+    assert [len(row.faults) for row in sheet.rows.all()] == [3, 0, 3]
+
+
+def test_ragged_rows_are_faults_of_those_rows(workflow: Workflow, user: User) -> None:
+    row = row_of(workflow, user)
+    trimmed = row_of(workflow, user, display_name="Another")
+    sheet = load_rows(workflow, user, row[:3], [*row, "more"], trimmed[:-4])
+    assert found(sheet) == [(2, "FAULTY"), (3, "FAULTY"), (4, "NEW")]
+    assert "1 more cells than the header" in sheets.told(sheet.rows.get(number=3), [])[0]
+
+
+def test_what_one_may_not_read_is_a_fault_of_the_row(
+    workflow: Workflow, user: User, make_user: Callable[..., User]
+) -> None:
+    row = row_of(workflow, user)
+    services.change_access(handle=workflow.currents.handle, general=[], groups={}, by=user)
+    [fault] = faults(load_rows(workflow, make_user("ben"), row))
+    assert f"you may not read {workflow.currents.handle}" in fault
+
+
+def test_a_table_costs_as_many_queries_for_many_rows_as_for_one(
+    workflow: Workflow, user: User, django_assert_max_num_queries: Any
+) -> None:
+    many = [row_of(workflow, user, display_name=f"Run {n}") for n in range(60)]
+    text = table(workflow, user, *many)
+    # The level; the template, and what it and the rows name, each with who may read it; the sheet;
+    # rows submitted before and runs; the rows; that the sheet is ready; and transactions.
+    with django_assert_max_num_queries(24):
+        load(text, user)
+
+
+# What exists already (7.3).
+
+
+def test_equal_rows_of_a_file_are_told_of_each_other(workflow: Workflow, user: User) -> None:
+    row = row_of(workflow, user)
+    sheet = load_rows(workflow, user, row, row_of(workflow, user, display_name="B"), row)
+    assert found(sheet) == [(2, "NEW"), (3, "NEW"), (4, "EXISTING")]
+    assert sheet.rows.get(number=4).note == "The same as row 2 of this file."
+
+
+def test_a_row_that_is_a_run_already_exists_until_the_run_goes(
+    workflow: Workflow, user: User, admin_user: User
+) -> None:
+    runs.register(record=workflow.record(), owner=user)
+    drain()
+    run = Item.objects.get(subtype="MODEL_RUN")
+    row = only(load_rows(workflow, user, row_of(workflow, user)))
+    assert (row.state, row.note) == ("EXISTING", f"The same as the run {run.handle}.")
+    runs.remove_provenance(handle=run.handle, by=admin_user)
+    services.delete(handle=run.handle, reason="Wrong", by=admin_user)
+    assert only(load_rows(workflow, user, row_of(workflow, user))).state == "NEW"
+
+
+@pytest.mark.usefixtures("quiet")
+def test_a_row_that_was_submitted_exists_while_it_waits(workflow: Workflow, user: User) -> None:
+    first = load_rows(workflow, user, row_of(workflow, user))
+    sheets.submit(sheet=first, by=user)
+    row = only(load_rows(workflow, user, row_of(workflow, user)))
+    assert (row.state, row.note) == (
+        "EXISTING",
+        "The same as row 2 of runs.csv, submitted before.",
+    )
+
+
+@pytest.mark.usefixtures("quiet")
+def test_what_another_user_has_submitted_is_no_matter(
+    workflow: Workflow, user: User, make_user: Callable[..., User]
+) -> None:
+    sheets.submit(sheet=load_rows(workflow, user, row_of(workflow, user)), by=user)
+    assert only(load_rows(workflow, make_user("ben"), row_of(workflow, user))).state == "NEW"
+
+
+@pytest.fixture
+def failed(workflow: Workflow, user: User, quiet: None) -> Job:
+    """The job of a run that failed, because its dataset was away."""
+    sheets.submit(sheet=load_rows(workflow, user, row_of(workflow, user)), by=user)
+    Item.objects.filter(pk=workflow.currents.pk).update(is_complete=False)
+    drain()
+    Item.objects.filter(pk=workflow.currents.pk).update(is_complete=True)
+    return Job.objects.get(sub_type="MODEL_RUN_PROV_LODGE", status=Status.FAILED)
+
+
+def test_a_row_whose_job_failed_is_tried_again(workflow: Workflow, user: User, failed: Job) -> None:
+    sheet = load_rows(workflow, user, row_of(workflow, user))
+    assert (only(sheet).state, only(sheet).job) == ("RETRY", failed.session_id)
+    done = sheets.submit(sheet=sheet, by=user)
+    assert (done.job, done.new, done.retried) == (None, 0, 1)
+    drain()
+    failed.refresh_from_db()
+    assert (failed.status, run_count()) == (Status.SUCCEEDED, 1)
+    with pytest.raises(Refused, match="No row of this sheet is left"):
+        sheets.submit(sheet=sheet, by=user)
+
+
+def test_a_batch_is_downloaded_and_its_failed_row_tried_again_as_it_is(
+    workflow: Workflow, user: User, failed: Job
+) -> None:
+    file = again(sheets.of_batch(Batch.objects.get(), user))
+    assert b"only a reserved id" in file
+    row = only(load(file, user))
+    assert (row.state, row.job) == ("RETRY", failed.session_id)
+    assert row.note == f"The same as job {failed.session_id}, which failed."
+
+
+def test_a_failed_row_that_was_mended_is_new(workflow: Workflow, user: User, failed: Job) -> None:
+    cells = {"_job_id": str(failed.session_id), "display name": "Mended"}
+    sheet = load_rows(workflow, user, row_of(workflow, user, cells=cells))
+    assert (only(sheet).state, only(sheet).job) == ("NEW", None)
+
+
+def test_a_job_of_another_user_is_unknown(
+    workflow: Workflow, user: User, failed: Job, make_user: Callable[..., User]
+) -> None:
+    cells = {"_job_id": str(failed.session_id)}
+    [fault] = faults(load_rows(workflow, make_user("ben"), row_of(workflow, user, cells=cells)))
+    assert f"You have no job {failed.session_id}" in fault
+
+
+@pytest.mark.usefixtures("quiet")
+def test_a_job_whose_record_has_the_wrong_shape_is_the_same_as_no_row(
+    workflow: Workflow, user: User
+) -> None:
+    runs.register_batch(batch=[{"display_name": "No record"}], owner=user)
+    drain()
+    job = Job.objects.get(sub_type="MODEL_RUN_PROV_LODGE")
+    cells = {"_job_id": str(job.session_id)}
+    assert only(load_rows(workflow, user, row_of(workflow, user, cells=cells))).state == "NEW"
+    with pytest.raises(Refused, match="Run 1 of this batch lacks"):
+        sheets.of_batch(Batch.objects.get(), user)
+
+
+def test_existing_rows_are_registered_once_more_by_force(workflow: Workflow, user: User) -> None:
+    runs.register(record=workflow.record(), owner=user)
+    drain()
+    sheet = load_rows(workflow, user, row_of(workflow, user))
+    with pytest.raises(Refused):
+        sheets.submit(sheet=sheet, by=user)
+    assert sheets.force(sheet=sheet) == 1
+    sheets.submit(sheet=sheet, by=user)
+    drain()
+    assert run_count() == 2
+
+
+# Regenerate (7.4).
+
+
+def test_a_batch_as_a_table_gives_the_same_records_and_says_what_became_of_them(
+    workflow: Workflow, user: User, quiet: None
+) -> None:
+    two = [*workflow.record()["inputs"] * 2]
+    records = [
+        workflow.record(annotations={"random seed": "=1", "extra\tkey"[:5]: "a\nb"}),
+        workflow.record(display_name="Two", inputs=two, end_time=253_402_300_799),
+        workflow.record(display_name="-3", study_id="10378.1/9"),
+    ]
+    runs.register_batch(batch=records, owner=user)
+    drain()
+    batch = Batch.objects.get()
+    header, *body = list(sheets.of_batch(batch, user))
+    at = {
+        name: header.index(name) for name in ("_job_status", "_error_info", "_model_run_record_id")
+    }
+    assert [row[at["_job_status"]] for row in body] == ["SUCCEEDED", "SUCCEEDED", "FAILED"]
+    assert [bool(row[at["_error_info"]]) for row in body] == [False, False, True]
+    assert Item.objects.filter(handle=body[0][at["_model_run_record_id"]]).exists()
+    sheet = load(again(sheets.of_batch(batch, user)), user)
+    assert (sheet.warnings, found(sheet)) == (
+        [],
+        [(2, "EXISTING"), (3, "EXISTING"), (4, "FAULTY")],
+    )
+    stored = [job.payload["record"] for job in batch.jobs.order_by("batch_index")]
+    assert [row.record for row in sheet.rows.all()][:2] == stored[:2]
+
+
+def test_a_batch_of_several_workflows_is_no_table(
+    workflow: Workflow, user: User, make_item: Any
+) -> None:
+    other = make_item(
+        user, subtype="MODEL_RUN_WORKFLOW_TEMPLATE", software_id=workflow.model.handle
+    )
+    second = workflow.record(workflow_template_id=other.handle)
+    runs.register_batch(batch=[workflow.record(), second], owner=user)
+    drain()
+    with pytest.raises(Refused, match="follow 2 workflow templates"):
+        sheets.of_batch(Batch.objects.get(), user)
+
+
+def test_a_batch_of_other_jobs_is_no_table(user: User) -> None:
+    batch = lifecycle.submit_batch(
+        sub_type="MODEL_RUN_BATCH_SUBMIT", payloads=[{"records": []}], owner=user, title="Others"
+    )
+    with pytest.raises(Refused, match="does not register model runs"):
+        sheets.of_batch(batch, user)
+
+
+# Mending.
+
+
+def test_a_mended_row_is_checked_again(workflow: Workflow, user: User) -> None:
+    sheet = load_rows(workflow, user, row_of(workflow, user, cells={"agent id": ""}))
+    good = row_of(workflow, user)
+    assert sheets.mend(sheet=sheet, number=2, cells=good, by=user).state == "NEW"
+    assert (only(sheet).state, only(sheet).faults, only(sheet).cells) == ("NEW", [], good)
+    sheets.mend(
+        sheet=sheet, number=2, cells=row_of(workflow, user, cells={"study id": "x"}), by=user
+    )
+    assert (only(sheet).state, only(sheet).record, only(sheet).fingerprint) == ("FAULTY", None, "")
+
+
+def test_a_row_mended_to_what_another_says_exists(workflow: Workflow, user: User) -> None:
+    good, bad = row_of(workflow, user), row_of(workflow, user, cells={"agent id": ""})
+    sheet = load_rows(workflow, user, bad, good)
+    assert sheets.mend(sheet=sheet, number=2, cells=good, by=user).note == (
+        "The same as row 3 of this file."
+    )
+    assert sheets.mend(sheet=sheet, number=3, cells=good, by=user).state == "EXISTING"
+
+
+def test_a_row_saved_as_it_is_stays_as_it_is(workflow: Workflow, user: User) -> None:
+    good = row_of(workflow, user)
+    sheet = load_rows(workflow, user, good, row_of(workflow, user, display_name="B"))
+    assert sheets.mend(sheet=sheet, number=2, cells=good, by=user).state == "NEW"
+
+
+def test_a_submitted_row_is_not_mended(workflow: Workflow, user: User, quiet: None) -> None:
+    good = row_of(workflow, user)
+    sheet = load_rows(workflow, user, good)
+    sheets.submit(sheet=sheet, by=user)
+    with pytest.raises(Refused, match="Row 2 was submitted meanwhile"):
+        sheets.mend(sheet=sheet, number=2, cells=good, by=user)
+
+
+def test_a_row_is_not_mended_with_what_no_database_stores(workflow: Workflow, user: User) -> None:
+    good = row_of(workflow, user)
+    sheet = load_rows(workflow, user, good)
+    for header in ("agent id", "display name"):
+        cells = row_of(workflow, user, cells={header: "a\0b"})
+        with pytest.raises(Refused, match=r"U\+0000"):
+            sheets.mend(sheet=sheet, number=2, cells=cells, by=user)
+    assert only(sheet).cells == good
+
+
+def test_a_table_whose_workflow_went_is_not_mended_and_says_why(
+    workflow: Workflow, user: User, admin_user: User, quiet: None
+) -> None:
+    sheet = load_rows(workflow, user, row_of(workflow, user))
+    services.delete(handle=workflow.template.handle, reason="Wrong", by=admin_user)
+    with pytest.raises(Refused, match=f"{workflow.template.handle} was deleted"):
+        sheets.mend(sheet=sheet, number=2, cells=[], by=user)
+
+
+# Submitting.
+
+
+@pytest.mark.usefixtures("quiet")
+def test_the_right_rows_go_and_the_faulty_ones_stay_to_be_mended_and_go_later(
+    workflow: Workflow, user: User
+) -> None:
+    good = [row_of(workflow, user, display_name=f"Run {n}") for n in range(3)]
+    bad = row_of(workflow, user, cells={"agent id": ""})
+    sheet = load_rows(workflow, user, good[0], bad, good[1])
+    assert sheets.submit(sheet=sheet, by=user).new == 2
+    with pytest.raises(Refused):
+        sheets.submit(sheet=sheet, by=user)
+    drain()
+    assert (run_count(), sheet.counts()["FAULTY"]) == (2, 1)
+    sheets.mend(sheet=sheet, number=3, cells=good[2], by=user)
+    assert sheets.submit(sheet=sheet, by=user).new == 1
+    drain()
+    assert (run_count(), Batch.objects.count()) == (3, 2)
+    assert [batch.total for batch in Batch.objects.order_by("created_at")] == [2, 1]
+    assert found(sheet) == [(2, "SUBMITTED"), (3, "SUBMITTED"), (4, "SUBMITTED")]
+
+
+def test_who_may_no_longer_change_the_registry_submits_nothing(
+    workflow: Workflow, user: User, settings: Any
+) -> None:
+    sheet = load_rows(workflow, user, row_of(workflow, user))
+    settings.REGISTRY_LEVEL = "read"
+    with pytest.raises(NotAllowed):
+        sheets.submit(sheet=sheet, by=user)
+    assert only(sheet).state == "NEW"
+
+
+@pytest.mark.usefixtures("quiet")
+def test_items_that_go_while_rows_wait_fail_those_rows_alone(
+    workflow: Workflow, user: User, make_item: Any, admin_user: User
+) -> None:
+    study = make_item(user, subtype="STUDY")
+    rows = [row_of(workflow, user, study_id=study.handle), row_of(workflow, user, study_id=None)]
+    sheet = load_rows(workflow, user, *rows)
+    services.delete(handle=study.handle, reason="Wrong", by=admin_user)
+    sheets.submit(sheet=sheet, by=user)
+    drain()
+    jobs = list(Job.objects.filter(sub_type="MODEL_RUN_PROV_LODGE").order_by("batch_index"))
+    assert [job.status for job in jobs] == [Status.FAILED, Status.SUCCEEDED]
+    assert f"{study.handle} was deleted" in jobs[0].info
+
+
+@pytest.mark.usefixtures("quiet")
+def test_a_launch_that_failed_is_tried_again_and_loses_and_doubles_nothing(
+    workflow: Workflow, user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sheet = load_rows(workflow, user, row_of(workflow, user))
+    launch = sheets.submit(sheet=sheet, by=user).job
+    assert launch
+    lifecycle.cancel(launch, by=user)
+    assert drain() == 0
+    lifecycle.retry(launch, by=user)
+    drain()
+    assert (run_count(), Batch.objects.get().total) == (1, 1)
+
+
+@pytest.mark.usefixtures("quiet")
+def test_the_rows_of_a_cancelled_launch_are_no_obstacle_to_uploading_them_again(
+    workflow: Workflow, user: User
+) -> None:
+    launch = sheets.submit(sheet=load_rows(workflow, user, row_of(workflow, user)), by=user).job
+    assert launch
+    lifecycle.cancel(launch, by=user)
+    assert only(load_rows(workflow, user, row_of(workflow, user))).state == "NEW"
+
+
+@pytest.mark.usefixtures("quiet")
+def test_rows_whose_launch_was_cancelled_can_be_submitted_again(
+    workflow: Workflow, user: User
+) -> None:
+    sheet = load_rows(workflow, user, row_of(workflow, user))
+    launch = sheets.submit(sheet=sheet, by=user).job
+    assert launch
+    lifecycle.cancel(launch, by=user)
+    assert sheets.take_back(sheet=sheet) == 1
+    assert (only(sheet).state, only(sheet).submission) == ("NEW", None)
+    lifecycle.retry(launch, by=user)
+    drain()
+    launch.refresh_from_db()
+    assert (launch.status, run_count()) == (Status.FAILED, 0)
+    assert sheets.submit(sheet=sheet, by=user).new == 1
+    drain()
+    assert run_count() == 1
+
+
+@pytest.mark.usefixtures("quiet")
+def test_rows_whose_launch_waits_or_is_done_are_not_taken_back(
+    workflow: Workflow, user: User
+) -> None:
+    sheet = load_rows(workflow, user, row_of(workflow, user))
+    sheets.submit(sheet=sheet, by=user)
+    assert sheets.take_back(sheet=sheet) == 0
+    drain()
+    assert sheets.take_back(sheet=sheet) == 0
+    assert only(sheet).state == "SUBMITTED"
+
+
+# Faulty rows as a file.
+
+
+def test_faulty_rows_are_downloaded_with_what_is_wrong_mended_and_uploaded_again(
+    workflow: Workflow, user: User
+) -> None:
+    bad = row_of(workflow, user, cells={"agent id": "=x", "display name": "@B"})
+    sheet = load_rows(workflow, user, bad, row_of(workflow, user), [*bad, "more"])
+    header, *body = csv.reader(io.StringIO(again(sheets.faulty(sheet)).decode("utf-8-sig")))
+    assert len(body) == 2
+    assert "agent id: " in body[0][header.index("_error_info")]
+    assert body[0][header.index("display name")] == "'@B"
+    assert {len(row) for row in body} == {len(header)}
+    body[0][header.index("agent id")] = workflow.modeller.handle
+    second = load(text_of([header, body[0]]), user)
+    record = only(second).record
+    assert record
+    assert (only(second).state, record["display_name"]) == ("NEW", "@B")
+
+
+@pytest.mark.parametrize("name", ["_error_info", "_Error_Info", "comment"])
+def test_the_file_of_faulty_rows_is_read_again_however_its_columns_were_written(
+    workflow: Workflow, user: User, name: str
+) -> None:
+    headers = [*columns_for(workflow, user).headers[:-1], name]
+    sheet = load(text_of([headers, row_of(workflow, user, cells={"agent id": ""})]), user)
+    assert load(again(sheets.faulty(sheet)), user).counts()["FAULTY"] == 1
