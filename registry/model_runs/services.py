@@ -109,7 +109,7 @@ def revert(*, handle: str, number: int, reason: str, by: User) -> Job:
             raise Refused(f"{handle} has no revision {number}. Its history lists those there are.")
         parsed = _checked(old.info["record"], by)
         text = f"Reverted to revision {number}: {rules.need_reason(reason)}"
-        return _submit_update(run, parsed, text, by, None)
+        return _submit_update(run, parsed, rules.need_reason(text), by, None)
 
 
 def link_study(*, handle: str, study: str, by: User) -> Job:
