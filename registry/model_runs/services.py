@@ -116,7 +116,8 @@ def link_study(*, handle: str, study: str, by: User) -> Job:
     """Say of a run which study it is part of, as a new revision, and queue the job that renews its
     edges and its document. Returns the job.
 
-    Raises Refused; a link is taken back by editing the run.
+    Raises Refused, or RunRefused if its record can no longer be registered. A link is taken back by
+    editing the run.
     """
     rules.need_level(by, Level.WRITE)
     lookup = Lookup(by)
@@ -132,7 +133,8 @@ def link_study(*, handle: str, study: str, by: User) -> Job:
             )
         rules.need_role(by, run, Role.METADATA_WRITE)
         rules.need_unlocked(run, by)
-        record = records.parse(run.info["record"] | {"study_id": study})
+        # Whole, for its job checks so: else the run would name a study and its edges would not.
+        record = _checked(run.info["record"] | {"study_id": study}, by)
         services.rewrite(
             item=run,
             content=ModelRun(
