@@ -2,6 +2,7 @@
 submitted."""
 
 import uuid
+from collections.abc import Collection
 
 from django.conf import settings
 from django.db import models
@@ -40,8 +41,7 @@ class RunSheet(models.Model):
 
     def counts(self) -> dict[str, int]:
         """How many of its rows are in each state."""
-        counted = self.rows.order_by().values_list("state").annotate(Count("pk"))
-        return dict.fromkeys(SheetRow.State.values, 0) | dict(counted)
+        return SheetRow.counts_of([self])[self.pk]
 
 
 class SheetRow(models.Model):
@@ -92,3 +92,12 @@ class SheetRow(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("run-sheet-row", args=[self.sheet_id, self.number])
+
+    @classmethod
+    def counts_of(cls, sheets: Collection[RunSheet]) -> dict[uuid.UUID, dict[str, int]]:
+        """How many rows of each of these sheets are in each state, in one query."""
+        counts = {sheet.pk: dict.fromkeys(cls.State.values, 0) for sheet in sheets}
+        found = cls.objects.filter(sheet__in=counts).order_by()
+        for sheet, state, count in found.values_list("sheet", "state").annotate(Count("pk")):
+            counts[sheet][state] = count
+        return counts

@@ -45,8 +45,10 @@ def upload(request: HtmxRequest) -> HttpResponse:
             context["refusal"], status = str(refused), UNPROCESSABLE
         else:
             return redirect(sheet)
-    recent = RunSheet.objects.filter(owner=request.user, is_ready=True).select_related("template")
-    context["sheets"] = [(sheet, sheet.counts()) for sheet in recent[:RECENT]]
+    own = RunSheet.objects.filter(owner=request.user, is_ready=True).select_related("template")
+    recent = list(own[:RECENT])
+    counts = SheetRow.counts_of(recent)
+    context["sheets"] = [(sheet, counts[sheet.pk]) for sheet in recent]
     return render(request, "registry/runs/upload.html", context, status=status)
 
 
