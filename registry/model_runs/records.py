@@ -134,6 +134,15 @@ def stored(record: RunRecord) -> dict[str, Any]:
     return record.model_dump(mode="json", exclude_none=True)
 
 
+def normal(data: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The record of a job as it would be stored; None where it has not the shape of one, for
+    batches are launched unchecked."""
+    try:
+        return stored(parse(data))
+    except Findings:
+        return None
+
+
 def examine(data: Mapping[str, Any], lookup: Lookup) -> tuple[RunRecord | None, list[Finding]]:
     """The record if it can be registered, else everything that is wrong with it at once.
 

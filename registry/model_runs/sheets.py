@@ -15,7 +15,6 @@ from django.db import transaction
 from jobs import lifecycle
 from jobs.models import Batch, Job, Status
 from registry.access import Level
-from registry.kinds import Findings
 from registry.model_runs import columns as headers
 from registry.model_runs import fingerprints, records, rows, spreadsheet
 from registry.model_runs.columns import ERROR, JOB, RUN, STATUS, Columns
@@ -180,7 +179,7 @@ def of_batch(batch: Batch, user: User) -> Iterator[list[str]]:
     for number, (sub_type, record) in enumerate(payloads.iterator(CHUNK), 1):
         if sub_type != LODGE:
             raise Refused("This batch does not register model runs, so it is no table of them.")
-        if _normal(record) is None:
+        if records.normal(record) is None:
             raise Refused(f"Run {number} of this batch lacks what each row of a table has.")
         workflows.add(record["workflow_template_id"])
         annotations |= dict.fromkeys(record.get("annotations") or {})
@@ -317,17 +316,8 @@ def _mark(row: SheetRow, what: str, job: Job | None = None) -> None:
 
 def _record_of(job: Job) -> str:
     """The fingerprint of the record that a job registers; empty for a job of another sort."""
-    record = _normal(job.payload["record"]) if job.sub_type == LODGE else None
+    record = records.normal(job.payload["record"]) if job.sub_type == LODGE else None
     return fingerprints.of(record) if record else ""
-
-
-def _normal(record: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The record of a job as it would be stored; None where it has not the shape of one, for
-    batches are launched unchecked."""
-    try:
-        return records.stored(records.parse(record))
-    except Findings:
-        return None
 
 
 def _uuid(text: str) -> UUID | None:

@@ -21,7 +21,7 @@ from registry.forms import Field
 from registry.kinds.runs import ModelRun
 from registry.kinds.shape import Shape
 from registry.kinds.values import without_address
-from registry.model_runs import columns
+from registry.model_runs import columns, records
 from registry.model_runs import services as runs
 from registry.model_runs.columns import Layout
 from registry.model_runs.forms import RunForm
@@ -201,7 +201,7 @@ def _initial(request: HtmxRequest) -> Mapping[str, Any]:
     if session_id := request.GET.get("job", ""):
         jobs = Job.objects.visible_to(request.user).filter(sub_type=REGISTERS)
         found = jobs.filter(session_id__in=_uuids(session_id)).first()
-        return dict(found.payload["record"]) if found else {}
+        return records.normal(found.payload["record"]) or {} if found else {}
     person = services.person_of(request.user)
     return {"associations": {"modeller_id": person.handle}} if person else {}
 
