@@ -1,0 +1,525 @@
+"""The pages of model runs: what each shows to whom, and how downloads are named."""
+
+import csv
+import io
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from jobs import lifecycle
+from jobs.models import Batch, Job
+from registry import services
+from registry.model_runs import services as runs
+from registry.model_runs import sheets
+from registry.models import Item, RunSheet
+from tests.conftest import drain
+from tests.registry.model_runs.tables import columns_for, found, load_rows, row_of, table
+from tests.registry.runs import Workflow
+
+pytestmark = pytest.mark.django_db
+
+MakeUser = Callable[..., User]
+
+
+def text_of(response: Any) -> str:
+    """What a page says, without its tags."""
+    content = b"".join(response) if response.streaming else response.content
+    return " ".join(re.sub("<[^>]*>", " ", content.decode()).split())
+
+
+def post_file(client: Client, text: str | bytes, name: str = "runs.csv") -> Any:
+    data = text.encode() if isinstance(text, str) else text
+    return client.post(reverse("run-sheets"), {"file": SimpleUploadedFile(name, data)})
+
+
+def form_of(flow: Workflow, **changed: str) -> dict[str, str]:
+    """What a browser sends for a good run."""
+    return {
+        "display_name": "Season 2024",
+        "description": "Larval drift",
+        "study_id": flow.study.handle,
+        "associations.modeller_id": flow.modeller.handle,
+        "associations.requesting_organisation_id": "",
+        "model_version": "",
+        "start_time": "2024-01-01 00:00:00",
+        "end_time": "2024-01-02 00:00:00",
+        "inputs.t0": "0",
+        "inputs.t0.0.dataset_id": flow.currents.handle,
+        "inputs.t0.0.r0": "2024/",
+        "outputs.t0": "0",
+        "outputs.t0.0.dataset_id": flow.matrix.handle,
+        "annotations.a0": "7",
+    } | changed
+
+
+def registered(flow: Workflow, owner: User, **changed: Any) -> Item:
+    runs.register(record=flow.record(**changed), owner=owner)
+    drain()
+    return Item.objects.filter(subtype="MODEL_RUN").latest("pk")
+
+
+@pytest.fixture
+def sheet(workflow: Workflow, user: User) -> RunSheet:
+    bad = row_of(workflow, user, cells={"agent id": "", "study id": "x"})
+    return load_rows(workflow, user, bad, row_of(workflow, user))
+
+
+@pytest.fixture
+def stranger(make_user: MakeUser) -> Client:
+    client = Client()
+    client.force_login(make_user("ben"))
+    return client
+
+
+# The form of one run.
+
+
+def test_a_run_is_registered_by_its_form_and_its_job_is_followed_to_its_page(
+    workflow: Workflow, signed_in: Client
+) -> None:
+    drain()
+    answer = signed_in.post(
+        reverse("run-register", args=[workflow.template.handle]), form_of(workflow)
+    )
+    job = Job.objects.get(sub_type="MODEL_RUN_PROV_LODGE")
+    assert answer.url == reverse("run-job", args=[job.session_id])
+    page = signed_in.get(answer.url)
+    assert "It is being registered" in text_of(page)
+    drain()
+    run = Item.objects.get(subtype="MODEL_RUN")
+    assert signed_in.get(answer.url).url == reverse("item-detail", args=[run.handle])
+    asked = signed_in.get(answer.url, headers={"HX-Request": "true"})
+    assert asked["HX-Redirect"] == reverse("item-detail", args=[run.handle])
+    assert run.info["record"]["inputs"][0]["resources"] == {"currents": "2024/"}
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "told"),
+    [
+        ("display_name", " ", "required"),
+        ("description", "", "required"),
+        ("study_id", "10378.1/9", "there is no item 10378.1/9"),
+        ("associations.modeller_id", "", "required"),
+        ("associations.modeller_id", "10378.1/9", "Modeller: there is no item"),
+        ("associations.requesting_organisation_id", "10378.1/9", "Requesting organisation: there"),
+        ("start_time", "31/12/2024", "Write the year first"),
+        ("end_time", "2023-01-01", "cannot end before it begins"),
+        ("inputs.t0.0.dataset_id", "10378.1/9", "Input dataset for template"),
+        ("inputs.t0.0.r0", "", "no path is given for currents"),
+        ("outputs.t0.0.dataset_id", "{model}", "is a model, not a dataset"),
+        ("annotations.a0", " ", "required"),
+    ],
+)
+def test_each_finding_stands_at_its_field(
+    workflow: Workflow, signed_in: Client, name: str, text: str, told: str
+) -> None:
+    values = form_of(workflow, **{name: text.format(model=workflow.model.handle)})
+    answer = signed_in.post(reverse("run-register", args=[workflow.template.handle]), values)
+    page = answer.content.decode()
+    assert answer.status_code == 422
+    error = re.search(
+        rf'id="id_{re.escape(name.replace(".", "-"))}_errors"[^>]*>(.*?)</ul', page, re.DOTALL
+    )
+    assert error, page
+    assert told in error[1]
+    assert "1 thing needs your attention" in page
+
+
+def test_all_findings_are_told_at_once(workflow: Workflow, signed_in: Client) -> None:
+    values = form_of(workflow, description="", study_id="10378.1/9", **{"annotations.a0": ""})
+    answer = signed_in.post(reverse("run-register", args=[workflow.template.handle]), values)
+    assert "3 things need your attention" in text_of(answer)
+
+
+def test_a_side_without_its_dataset_is_told_at_its_template(
+    workflow: Workflow, signed_in: Client
+) -> None:
+    values = form_of(workflow, **{"outputs.t0": ""})
+    answer = signed_in.post(reverse("run-register", args=[workflow.template.handle]), values)
+    assert answer.status_code == 422
+    told = f"The outputs lack a dataset for the template {workflow.output.handle}"
+    assert re.search(rf'id="id_outputs-t0_errors"[^>]*>\s*<li>{told}', answer.content.decode())
+
+
+def test_a_run_that_failed_is_mended_from_what_was_filled_in(
+    workflow: Workflow, user: User, signed_in: Client
+) -> None:
+    job = runs.register(record=workflow.record(), owner=user)
+    Item.objects.filter(pk=workflow.study.pk).update(is_complete=False)
+    drain()
+    page = text_of(signed_in.get(reverse("run-job", args=[job.session_id])))
+    assert "It was not registered" in page
+    assert "only a reserved id" in page
+    again = reverse("run-register", args=[workflow.template.handle])
+    assert "Season 2024" in signed_in.get(f"{again}?job={job.session_id}").content.decode()
+
+
+@pytest.mark.parametrize("query", ["?job=x", "?job=%00", "?from=0/0", "?from=%00", "?from=x"])
+def test_a_form_is_begun_from_no_nonsense(
+    workflow: Workflow, signed_in: Client, query: str
+) -> None:
+    address = reverse("run-register", args=[workflow.template.handle])
+    assert signed_in.get(address + query).status_code in {200, 404}
+
+
+def test_a_form_is_begun_from_no_record_of_the_wrong_shape(
+    workflow: Workflow, user: User, signed_in: Client
+) -> None:
+    runs.register_batch(batch=[{"inputs": [{}], "associations": 7}], owner=user)
+    drain()
+    job = Job.objects.get(sub_type="MODEL_RUN_PROV_LODGE")
+    address = reverse("run-register", args=[workflow.template.handle])
+    assert signed_in.get(f"{address}?job={job.session_id}").status_code == 200
+    assert signed_in.get(reverse("run-job", args=[job.session_id])).status_code == 200
+
+
+# Editing and linking.
+
+
+def test_an_edit_that_changes_nothing_is_not_saved(
+    workflow: Workflow, user: User, signed_in: Client
+) -> None:
+    run = registered(workflow, user)
+    address = reverse("run-edit", args=[run.handle])
+    values = form_of(
+        workflow,
+        description="Larval drift of one season",
+        start_time="2023-11-14 22:13:20",
+        end_time="2023-11-14 23:13:20",
+        reason="None",
+        **{"associations.requesting_organisation_id": workflow.organisation.handle},
+    )
+    assert "Nothing was changed, so nothing was saved" in text_of(signed_in.post(address, values))
+    without_reason = signed_in.post(address, values | {"reason": " ", "display_name": "New"})
+    assert (without_reason.status_code, "the reason is missing" in text_of(without_reason)) == (
+        422,
+        True,
+    )
+    assert signed_in.post(address, values | {"display_name": "New"}).url == run.get_absolute_url()
+    drain()
+    run.refresh_from_db()
+    assert run.display_name == "New"
+
+
+def test_who_may_not_edit_a_run_sees_why_and_changes_nothing(
+    workflow: Workflow, user: User, stranger: Client, signed_in: Client
+) -> None:
+    run = registered(workflow, user, study_id=None)
+    for name in ("run-edit", "run-link-study"):
+        address = reverse(name, args=[run.handle])
+        assert f"You may not edit {run.handle}" in text_of(stranger.get(address))
+        answer = stranger.post(address, form_of(workflow, reason="x", study=workflow.study.handle))
+        assert answer.status_code == 422
+    services.lock(handle=run.handle, reason="Published", by=user)
+    for name in ("run-edit", "run-link-study"):
+        page = text_of(signed_in.get(reverse(name, args=[run.handle])))
+        assert "This run is locked" in page
+    services.change_access(handle=run.handle, general=[], groups={}, by=user)
+    for name in ("run-edit", "run-link-study", "run-panel"):
+        assert stranger.get(reverse(name, args=[run.handle])).status_code == 403
+    run.refresh_from_db()
+    assert run.revisions.count() == 1
+
+
+def test_a_run_is_linked_to_a_study_on_its_page(
+    workflow: Workflow, user: User, signed_in: Client
+) -> None:
+    run = registered(workflow, user, study_id=None)
+    address = reverse("run-link-study", args=[run.handle])
+    assert "Choose a study" in text_of(signed_in.post(address, {"study": " "}))
+    assert "there is no item 10378.1/9" in text_of(signed_in.post(address, {"study": "10378.1/9"}))
+    assert signed_in.post(address, {"study": workflow.study.handle}).url == run.get_absolute_url()
+    assert "already" in text_of(signed_in.post(address, {"study": workflow.study.handle}))
+
+
+# Tables.
+
+
+def test_a_table_is_uploaded_and_shows_what_is_wrong_first(
+    workflow: Workflow, user: User, signed_in: Client
+) -> None:
+    bad = row_of(workflow, user, cells={"agent id": "", "study id": "x"})
+    answer = post_file(signed_in, table(workflow, user, bad, row_of(workflow, user)), "mine.csv")
+    sheet = RunSheet.objects.get()
+    assert answer.url == sheet.get_absolute_url()
+    page = text_of(signed_in.get(answer.url))
+    for told in ("mine.csv", "1 row cannot be registered yet", "Register 1 run", "required"):
+        assert told in page, told
+    assert "mine.csv" in text_of(signed_in.get(reverse("run-sheets")))
+
+
+@pytest.mark.parametrize("content", [b"a,b\n", b"\xff\xfe\x00", b"PK\x03\x04", b'a,"b'])
+def test_a_file_that_is_refused_says_so_and_keeps_nothing(
+    signed_in: Client, content: bytes
+) -> None:
+    answer = post_file(signed_in, content)
+    assert answer.status_code == 422
+    assert "Nothing was kept of the file" in text_of(answer)
+    assert not RunSheet.objects.exists()
+
+
+def test_no_file_and_an_empty_one_are_told(signed_in: Client) -> None:
+    assert "Choose a file" in text_of(signed_in.post(reverse("run-sheets")))
+    assert post_file(signed_in, b"").status_code == 422
+
+
+def test_a_row_is_mended_in_the_page(
+    workflow: Workflow, user: User, signed_in: Client, sheet: RunSheet
+) -> None:
+    address = reverse("run-sheet-row", args=[sheet.pk, 2])
+    assert "2 things to mend in this row" in text_of(signed_in.get(address))
+    bad = {f"c{n}": cell for n, cell in enumerate(sheet.rows.get(number=2).cells)}
+    assert signed_in.post(address, bad | {"c5": ""}).status_code == 422
+    good = {f"c{n}": cell for n, cell in enumerate(row_of(workflow, user, display_name="B"))}
+    answer = signed_in.post(address, good, follow=True)
+    assert "Row 2 is right now" in text_of(answer)
+    assert found(sheet) == [(2, "NEW"), (3, "NEW")]
+
+
+def test_a_row_with_what_no_database_stores_is_refused(signed_in: Client, sheet: RunSheet) -> None:
+    address = reverse("run-sheet-row", args=[sheet.pk, 2])
+    assert "U+0000" in text_of(signed_in.post(address, {"c0": "a\0"}))
+
+
+def test_a_submitted_table_is_followed_and_can_be_taken_back_where_it_was_not_launched(
+    signed_in: Client, user: User, sheet: RunSheet
+) -> None:
+    drain()
+    answer = signed_in.post(reverse("run-sheet-submit", args=[sheet.pk]))
+    launch = Job.objects.get(sub_type="MODEL_RUN_BATCH_SUBMIT")
+    assert answer.url == reverse("run-job", args=[launch.session_id])
+    assert "It is being launched" in text_of(signed_in.get(answer.url))
+    again = signed_in.post(reverse("run-sheet-submit", args=[sheet.pk]), follow=True)
+    assert "No row of this sheet is left to register" in text_of(again)
+    assert "was submitted and cannot be changed" in text_of(
+        signed_in.get(reverse("run-sheet-row", args=[sheet.pk, 3]))
+    )
+    lifecycle.cancel(launch, by=user)
+    assert "Cancelled by ana" in text_of(signed_in.get(sheet.get_absolute_url()))
+    back = signed_in.post(reverse("run-sheet-take-back", args=[sheet.pk]), follow=True)
+    assert "1 row can be submitted again" in text_of(back)
+    assert "Register 1 run" in text_of(back)
+    signed_in.post(reverse("run-sheet-submit", args=[sheet.pk]))
+    drain()
+    batch = Batch.objects.get()
+    assert (
+        reverse("batch-detail", args=[batch.pk])
+        in signed_in.get(sheet.get_absolute_url()).content.decode()
+    )
+
+
+def test_existing_rows_are_forced_on_the_page(
+    workflow: Workflow, user: User, signed_in: Client
+) -> None:
+    registered(workflow, user)
+    sheet = load_rows(workflow, user, row_of(workflow, user))
+    assert "1 row exists already" in text_of(signed_in.get(sheet.get_absolute_url()))
+    signed_in.post(reverse("run-sheet-force", args=[sheet.pk]))
+    assert found(sheet) == [(2, "NEW")]
+
+
+def test_a_table_is_discarded_but_for_what_was_submitted(
+    workflow: Workflow, user: User, signed_in: Client, sheet: RunSheet
+) -> None:
+    sheets.submit(sheet=sheet, by=user)
+    signed_in.post(reverse("run-sheet-discard", args=[sheet.pk]))
+    assert found(sheet) == [(3, "SUBMITTED")]
+    other = load_rows(workflow, user, row_of(workflow, user, display_name="B"))
+    assert signed_in.post(reverse("run-sheet-discard", args=[other.pk])).url == reverse(
+        "run-sheets"
+    )
+    assert not RunSheet.objects.filter(pk=other.pk).exists()
+
+
+ACTIONS = ["run-sheet-submit", "run-sheet-force", "run-sheet-discard", "run-sheet-take-back"]
+
+
+def test_the_table_of_another_user_is_unknown(stranger: Client, sheet: RunSheet) -> None:
+    for name in ("run-sheet", "run-sheet-faulty"):
+        assert stranger.get(reverse(name, args=[sheet.pk])).status_code == 404
+    row = reverse("run-sheet-row", args=[sheet.pk, 2])
+    assert (stranger.get(row).status_code, stranger.post(row).status_code) == (404, 404)
+    for name in ACTIONS:
+        assert stranger.post(reverse(name, args=[sheet.pk])).status_code == 404
+    assert found(sheet) == [(2, "FAULTY"), (3, "NEW")]
+    assert "runs.csv" not in text_of(stranger.get(reverse("run-sheets")))
+
+
+def test_what_changes_a_table_needs_a_post_and_a_token(user: User, sheet: RunSheet) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(user)
+    for name in ACTIONS:
+        address = reverse(name, args=[sheet.pk])
+        assert (client.get(address).status_code, client.post(address).status_code) == (405, 403)
+    assert post_file(client, "x").status_code == 403
+    assert client.post(reverse("run-sheet-row", args=[sheet.pk, 2])).status_code == 403
+    assert found(sheet) == [(2, "FAULTY"), (3, "NEW")]
+
+
+def test_who_is_not_signed_in_is_led_to_the_form(client: Client, sheet: RunSheet) -> None:
+    handle = sheet.template.handle
+    for address in (
+        reverse("run-new"),
+        reverse("run-ways", args=[handle]),
+        reverse("run-template-csv", args=[handle]),
+        sheet.get_absolute_url(),
+    ):
+        assert client.get(address).url.startswith(reverse("login"))
+
+
+def test_who_may_only_read_the_registry_is_told_so_and_registers_nothing(
+    workflow: Workflow, signed_in: Client, sheet: RunSheet, user: User, settings: Any
+) -> None:
+    text = table(workflow, user, row_of(workflow, user))
+    settings.REGISTRY_LEVEL = "read"
+    told = "Your account may not change the registry"
+    address = reverse("run-register", args=[workflow.template.handle])
+    assert told in text_of(signed_in.get(address))
+    assert told in text_of(signed_in.post(address, form_of(workflow)))
+    assert told in text_of(post_file(signed_in, text))
+    done = signed_in.post(reverse("run-sheet-submit", args=[sheet.pk]), follow=True)
+    assert told in text_of(done)
+    assert signed_in.get(reverse("run-new")).status_code == 200
+    assert found(sheet) == [(2, "FAULTY"), (3, "NEW")]
+    assert not Job.objects.filter(sub_type__startswith="MODEL_RUN").exists()
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["?state=", "?state=NEW", "?state=x", "?after=3", "?after=x", "?after=%00", "?state=%00"],
+)
+def test_a_table_shows_a_page_whatever_is_asked(
+    signed_in: Client, sheet: RunSheet, query: str
+) -> None:
+    assert signed_in.get(sheet.get_absolute_url() + query).status_code == 200
+    assert signed_in.get(f"{sheet.get_absolute_url()}rows/{10**30}/").status_code == 404
+
+
+def test_a_table_whose_workflow_changed_so_that_it_no_longer_fits_is_still_shown(
+    signed_in: Client, user: User, workflow: Workflow, sheet: RunSheet
+) -> None:
+    Item.objects.filter(pk=workflow.template.pk).update(is_complete=False)
+    assert signed_in.get(sheet.get_absolute_url()).status_code == 200
+    row = reverse("run-sheet-row", args=[sheet.pk, 2])
+    assert signed_in.get(row).status_code == 200
+    assert "only a reserved id" in text_of(signed_in.post(row, {"c0": ""}))
+
+
+def queries(client: Client, address: str) -> int:
+    with CaptureQueriesContext(
+        connection,
+    ) as context:
+        assert client.get(address).status_code == 200
+    return len(context)
+
+
+@pytest.mark.parametrize("state", ["FAULTY", "NEW"])
+def test_the_page_of_a_table_costs_as_many_queries_for_50_rows_as_for_one(
+    workflow: Workflow, user: User, signed_in: Client, state: str
+) -> None:
+    cells = {"agent id": ""} if state == "FAULTY" else {}
+    rows = [row_of(workflow, user, cells=cells, display_name=f"Run {n}") for n in range(50)]
+    few, many = load_rows(workflow, user, rows[0]), load_rows(workflow, user, *rows[1:])
+    queries(signed_in, few.get_absolute_url())  # what is cached
+    # The session and its user; the sheet; how many rows are in each state; the template and those
+    # that it names, and who may read them; the rows; their launches; and what the frame shows.
+    assert queries(signed_in, few.get_absolute_url()) == queries(signed_in, many.get_absolute_url())
+
+
+def test_the_list_of_tables_costs_as_many_queries_for_many_as_for_one(
+    workflow: Workflow, user: User, signed_in: Client
+) -> None:
+    load_rows(workflow, user, row_of(workflow, user))
+    queries(signed_in, reverse("run-sheets"))
+    one = queries(signed_in, reverse("run-sheets"))
+    for _ in range(5):
+        load_rows(workflow, user, row_of(workflow, user))
+    assert queries(signed_in, reverse("run-sheets")) == one
+
+
+# Downloads.
+
+
+def read(response: Any) -> list[list[str]]:
+    assert response["Content-Type"] == "text/csv; charset=utf-8"
+    return list(csv.reader(io.StringIO(b"".join(response).decode("utf-8-sig"))))
+
+
+def test_the_table_of_a_workflow_is_its_header_under_its_id(
+    workflow: Workflow, signed_in: Client, user: User
+) -> None:
+    answer = signed_in.get(reverse("run-template-csv", args=[workflow.template.handle]))
+    name = f"model-runs-{workflow.template.handle.replace('/', '-')}.csv"
+    assert answer["Content-Disposition"] == f'attachment; filename="{name}"'
+    [header] = read(answer)
+    assert header == [
+        one for one in columns_for(workflow, user).headers if not one.startswith("requesting")
+    ]
+    other = reverse("run-template-csv", args=[workflow.model.handle])
+    assert signed_in.get(other).status_code == 404
+
+
+def test_no_download_holds_what_a_spreadsheet_would_run(
+    user: User, signed_in: Client, make_item: Any, workflow: Workflow
+) -> None:
+    odd = make_item(
+        user,
+        subtype="DATASET_TEMPLATE",
+        display_name='=HYPERLINK("x")',
+        deferred_resources=[{"key": "=1", "description": "d", "usage_type": "FORCING_DATA"}],
+    )
+    template = make_item(
+        user,
+        subtype="MODEL_RUN_WORKFLOW_TEMPLATE",
+        display_name="@w",
+        software_id=workflow.model.handle,
+        input_templates=[{"template_id": odd.handle}],
+        annotations={"required": ["+1"]},
+    )
+    [header] = read(signed_in.get(reverse("run-template-csv", args=[template.handle])))
+    cells = ["=1"] * (len(header) + 1)
+    file = io.StringIO()
+    csv.writer(file).writerows([[*header, "=cmd()"], cells])
+    post_file(signed_in, file.getvalue(), "=x.csv")
+    sheet = RunSheet.objects.get()
+    downloaded = read(signed_in.get(reverse("run-sheet-faulty", args=[sheet.pk])))
+    assert len(downloaded) == 2
+    for cell in [*header, *downloaded[0], *downloaded[1]]:
+        assert cell[:1] not in set("=+-@\t\r"), cell
+
+
+def test_faulty_rows_and_batches_are_downloaded_by_who_may_see_them_alone(
+    signed_in: Client, stranger: Client, sheet: RunSheet, user: User
+) -> None:
+    answer = signed_in.get(reverse("run-sheet-faulty", args=[sheet.pk]))
+    assert answer["Content-Disposition"] == 'attachment; filename="runs-faulty.csv"'
+    assert len(read(answer)) == 2
+    sheets.submit(sheet=sheet, by=user)
+    drain()
+    batch = Batch.objects.get()
+    address = reverse("run-batch-csv", args=[batch.pk])
+    answer = signed_in.get(address)
+    assert answer["Content-Disposition"] == f'attachment; filename="model-runs-{batch.pk}.csv"'
+    assert len(read(answer)) == 2
+    assert stranger.get(address).status_code == 404
+
+
+@pytest.mark.parametrize("name", ["été ü.csv", 'a"b;c.csv', "../../x", "x", "a\r\nb.csv", "." * 9])
+def test_a_download_has_a_safe_name_whatever_the_upload_was_called(
+    workflow: Workflow, user: User, signed_in: Client, name: str
+) -> None:
+    bad = row_of(workflow, user, cells={"agent id": ""})
+    post_file(signed_in, table(workflow, user, bad), name)
+    sheet = RunSheet.objects.get()
+    header = signed_in.get(reverse("run-sheet-faulty", args=[sheet.pk]))["Content-Disposition"]
+    assert header.startswith("attachment; filename")
+    assert not set("\r\n/") & set(header)
+    assert header.rstrip('"').endswith("-faulty.csv")
