@@ -90,13 +90,15 @@ def test_a_run_is_registered_by_its_form_and_its_job_is_followed_to_its_page(
         reverse("run-register", args=[workflow.template.handle]), form_of(workflow)
     )
     job = Job.objects.get(sub_type="MODEL_RUN_PROV_LODGE")
-    assert answer.url == reverse("run-job", args=[job.session_id])
-    page = signed_in.get(answer.url)
+    assert answer["Location"] == reverse("run-job", args=[job.session_id])
+    page = signed_in.get(answer["Location"])
     assert "It is being registered" in text_of(page)
     drain()
     run = Item.objects.get(subtype="MODEL_RUN")
-    assert signed_in.get(answer.url).url == reverse("item-detail", args=[run.handle])
-    asked = signed_in.get(answer.url, headers={"HX-Request": "true"})
+    assert signed_in.get(answer["Location"])["Location"] == reverse(
+        "item-detail", args=[run.handle]
+    )
+    asked = signed_in.get(answer["Location"], headers={"HX-Request": "true"})
     assert asked["HX-Redirect"] == reverse("item-detail", args=[run.handle])
     assert run.info["record"]["inputs"][0]["resources"] == {"currents": "2024/"}
 
@@ -203,7 +205,10 @@ def test_an_edit_that_changes_nothing_is_not_saved(
         422,
         True,
     )
-    assert signed_in.post(address, values | {"display_name": "New"}).url == run.get_absolute_url()
+    assert (
+        signed_in.post(address, values | {"display_name": "New"})["Location"]
+        == run.get_absolute_url()
+    )
     drain()
     run.refresh_from_db()
     assert run.display_name == "New"
@@ -236,7 +241,10 @@ def test_a_run_is_linked_to_a_study_on_its_page(
     address = reverse("run-link-study", args=[run.handle])
     assert "Choose a study" in text_of(signed_in.post(address, {"study": " "}))
     assert "there is no item 10378.1/9" in text_of(signed_in.post(address, {"study": "10378.1/9"}))
-    assert signed_in.post(address, {"study": workflow.study.handle}).url == run.get_absolute_url()
+    assert (
+        signed_in.post(address, {"study": workflow.study.handle})["Location"]
+        == run.get_absolute_url()
+    )
     assert "already" in text_of(signed_in.post(address, {"study": workflow.study.handle}))
 
 
@@ -249,8 +257,8 @@ def test_a_table_is_uploaded_and_shows_what_is_wrong_first(
     bad = row_of(workflow, user, cells={"agent id": "", "study id": "x"})
     answer = post_file(signed_in, table(workflow, user, bad, row_of(workflow, user)), "mine.csv")
     sheet = RunSheet.objects.get()
-    assert answer.url == sheet.get_absolute_url()
-    page = text_of(signed_in.get(answer.url))
+    assert answer["Location"] == sheet.get_absolute_url()
+    page = text_of(signed_in.get(answer["Location"]))
     for told in ("mine.csv", "1 row cannot be registered yet", "Register 1 run", "required"):
         assert told in page, told
     assert "mine.csv" in text_of(signed_in.get(reverse("run-sheets")))
@@ -295,8 +303,8 @@ def test_a_submitted_table_is_followed_and_can_be_taken_back_where_it_was_not_la
     drain()
     answer = signed_in.post(reverse("run-sheet-submit", args=[sheet.pk]))
     launch = Job.objects.get(sub_type="MODEL_RUN_BATCH_SUBMIT")
-    assert answer.url == reverse("run-job", args=[launch.session_id])
-    assert "It is being launched" in text_of(signed_in.get(answer.url))
+    assert answer["Location"] == reverse("run-job", args=[launch.session_id])
+    assert "It is being launched" in text_of(signed_in.get(answer["Location"]))
     again = signed_in.post(reverse("run-sheet-submit", args=[sheet.pk]), follow=True)
     assert "No row of this sheet is left to register" in text_of(again)
     assert "was submitted and cannot be changed" in text_of(
@@ -333,7 +341,7 @@ def test_a_table_is_discarded_but_for_what_was_submitted(
     signed_in.post(reverse("run-sheet-discard", args=[sheet.pk]))
     assert found(sheet) == [(3, "SUBMITTED")]
     other = load_rows(workflow, user, row_of(workflow, user, display_name="B"))
-    assert signed_in.post(reverse("run-sheet-discard", args=[other.pk])).url == reverse(
+    assert signed_in.post(reverse("run-sheet-discard", args=[other.pk]))["Location"] == reverse(
         "run-sheets"
     )
     assert not RunSheet.objects.filter(pk=other.pk).exists()
@@ -372,7 +380,7 @@ def test_who_is_not_signed_in_is_led_to_the_form(client: Client, sheet: RunSheet
         reverse("run-template-csv", args=[handle]),
         sheet.get_absolute_url(),
     ):
-        assert client.get(address).url.startswith(reverse("login"))
+        assert client.get(address)["Location"].startswith(reverse("login"))
 
 
 def test_who_may_only_read_the_registry_is_told_so_and_registers_nothing(
