@@ -1,6 +1,7 @@
 """No page breaks an accessibility rule that axe knows, in light or in dark."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -8,13 +9,20 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 from playwright.sync_api import Page
 
+from jobs import lifecycle
 from jobs.models import Batch, Job, Status
 from registry import services
+from registry.model_runs import services as runs
+from registry.model_runs import sheets
 from registry.models import Group, Item
 from tests.browser.conftest import sign_in
 from tests.conftest import MODEL, drain
 from tests.jobs.test_batches import make_batch
 from tests.jobs.test_pages import make_job
+from tests.registry.model_runs.tables import load_rows, row_of
+from tests.registry.runs import Workflow, workflow
+
+__all__ = ["workflow"]
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -147,6 +155,74 @@ def test_axe_finds_nothing_on_any_page(
     sign_in(page, admin_user)
     problems += check(page, ["/jobs/workers/", failed.get_absolute_url(), "/jobs/"])
     problems += check(page, [f"/item/{dataset.handle}/delete/", f"/item/{person.handle}/delete/"])
+    assert not problems, "\n".join(problems)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_axe_finds_nothing_on_any_page_of_model_runs(
+    open_page: Callable[..., Page],
+    user: User,
+    make_item: Callable[..., Item],
+    workflow: Workflow,
+    scheme: str,
+    width: int,
+) -> None:
+    runs.register(record=workflow.record(study_id=None), owner=user)
+    drain()
+    run = Item.objects.get(subtype="MODEL_RUN")
+    failed = runs.register(record=workflow.record(display_name="Failed " + "x" * 80), owner=user)
+    Item.objects.filter(pk=workflow.study.pk).update(is_complete=False)
+    drain()
+    Item.objects.filter(pk=workflow.study.pk).update(is_complete=True)
+    bad = {"agent id": "", "study id": "x" * 90, "description": "y" * 200}
+    rows = [
+        row_of(workflow, user, cells=bad, display_name=f"Run {number} " + "x" * 60)
+        for number in range(27)
+    ]
+    good = row_of(workflow, user)
+    cancelled = load_rows(workflow, user, good, good, row_of(workflow, user, study_id=None))
+    sheet = load_rows(workflow, user, *rows, good, row_of(workflow, user, study_id=None))
+    launch = sheets.submit(sheet=cancelled, by=user).job
+    assert launch
+    page = open_page(user, viewport={"width": width, "height": 900}, color_scheme=scheme)
+    waiting = f"/runs/jobs/{launch.session_id}/"
+    problems = check(page, [waiting])
+    lifecycle.cancel(launch, by=user)
+    of = f"/runs/of/{workflow.template.handle}/"
+    problems += check(
+        page,
+        [
+            "/runs/new/",
+            "/runs/new/?template=10378.1/9",
+            of,
+            f"{of}new/",
+            f"{of}new/?from={run.handle}",
+            waiting,
+            f"/runs/jobs/{failed.session_id}/",
+            "/runs/sheets/",
+            sheet.get_absolute_url(),
+            f"{sheet.get_absolute_url()}?state=",
+            f"{sheet.get_absolute_url()}?state=EXISTING",
+            f"{sheet.get_absolute_url()}rows/2/",
+            cancelled.get_absolute_url(),
+            run.get_absolute_url(),
+            f"/runs/{run.handle}/edit/",
+            f"/runs/{run.handle}/study/",
+        ],
+    )
+    page.goto(f"{of}new/")
+    page.get_by_role("button", name="Register", exact=True).last.click()
+    problems += look(page, "a refused run")
+    page.goto("/runs/sheets/")
+    file: Any = {"name": "x.csv", "mimeType": "text/csv", "buffer": b"a,b"}
+    page.get_by_label("CSV file").set_input_files(files=[file])
+    page.get_by_role("button", name="Upload and check").click()
+    problems += look(page, "a refused table")
+    page.goto(sheet.get_absolute_url())
+    page.get_by_role("link", name="Load More").click()
+    page.get_by_role("link", name="Mend row 28").wait_for()
+    problems += look(page, "more rows of a table")
     assert not problems, "\n".join(problems)
 
 
