@@ -109,8 +109,9 @@ class Command(BaseCommand):
         self._blame(faults, len(lines), len(lines) - len(good), options)
         new = {fingerprints.of(record): record for record in good}
         if not options["force"]:
-            for fingerprint in fingerprints.earlier(new, owner):
-                del new[fingerprint]
+            for fingerprint, same in fingerprints.earlier(new, owner).items():
+                if not same.failed:  # what failed is no run
+                    del new[fingerprint]
         batch = good if options["force"] else list(new.values())
         outcome = {
             "submitted": len(batch),
