@@ -1,17 +1,23 @@
 """`manage.py register_model_runs`."""
 
 import json
-from io import StringIO
+from io import BufferedReader, BytesIO, StringIO, TextIOWrapper
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
+from hypothesis import HealthCheck, given
+from hypothesis import settings as example_settings
+from hypothesis import strategies as st
 
 from jobs.models import Batch, Job
-from registry.models import Item
+from registry.model_runs import records, sheets
+from registry.model_runs.records import Lookup
+from registry.models import Item, RunSheet
 from tests.conftest import drain
+from tests.registry.model_runs.tables import load_rows, row_of, table
 from tests.registry.runs import Workflow
 
 pytestmark = pytest.mark.django_db
@@ -83,3 +89,205 @@ def test_an_empty_file_is_refused(user: User, file: Path) -> None:
 def test_waiting_without_a_worker_says_so(workflow: Workflow, user: User, file: Path) -> None:
     write(file, workflow.record())
     assert "No worker is running" in run(file, "--wait", "--timeout", "0.1")[2]
+
+
+# CSV.
+
+
+@pytest.fixture
+def sheet(tmp_path: Path) -> Path:
+    return tmp_path / "runs.csv"
+
+
+def bad_row(flow: Workflow, user: User) -> Any:
+    return row_of(flow, user, cells={"agent id": "", "execution start": "31/12/2024"})
+
+
+def launches() -> int:
+    return Job.objects.filter(sub_type="MODEL_RUN_BATCH_SUBMIT").count()
+
+
+def run_count() -> int:
+    return Item.objects.filter(subtype="MODEL_RUN").count()
+
+
+def test_a_table_is_registered_as_a_batch(workflow: Workflow, user: User, sheet: Path) -> None:
+    rows = [row_of(workflow, user, display_name=f"Run {n}") for n in range(3)]
+    sheet.write_text(table(workflow, user, *rows))
+    out, errors, refusal = run(sheet, "--json")
+    assert (errors, refusal) == ("", "")
+    outcome = json.loads(out)
+    job = Job.objects.get(sub_type="MODEL_RUN_BATCH_SUBMIT")
+    assert outcome == {
+        "submitted": 3,
+        "retried": 0,
+        "existing": 0,
+        "faulty": 0,
+        "session_id": str(job.session_id),
+    }
+    drain()
+    assert run_count() == 3
+
+
+def test_a_faulty_table_registers_nothing_unless_told_to_leave_faulty_rows_out(
+    workflow: Workflow, user: User, sheet: Path
+) -> None:
+    sheet.write_text(table(workflow, user, bad_row(workflow, user), row_of(workflow, user)))
+    _, errors, refusal = run(sheet)
+    assert "row 2: agent id: This field is required." in errors
+    assert "row 2: execution start time" in errors
+    assert "Nothing was registered: 1 of 2 are wrong" in refusal
+    assert (launches(), RunSheet.objects.count()) == (0, 0)
+    out, errors, refusal = run(sheet, "--skip-faulty")
+    assert "1 model run (1 left out, which are wrong) submitted" in out
+    assert "row 2" in errors
+    assert (refusal, launches()) == ("", 1)
+
+
+def test_a_dry_run_of_a_table_keeps_nothing(workflow: Workflow, user: User, sheet: Path) -> None:
+    sheet.write_text(table(workflow, user, row_of(workflow, user)))
+    out, _, _ = run(sheet, "--dry-run", "--json")
+    assert json.loads(out)["submitted"] == 1
+    assert "1 model run can be registered." in run(sheet, "--dry-run")[0]
+    assert (launches(), RunSheet.objects.count()) == (0, 0)
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_what_exists_already_is_left_out_unless_forced(
+    workflow: Workflow, user: User, tmp_path: Path, kind: str
+) -> None:
+    file = tmp_path / f"runs.{kind}"
+    if kind == "csv":
+        file.write_text(table(workflow, user, row_of(workflow, user)))
+    else:
+        write(file, workflow.record())
+    run(file)
+    drain()
+    out, _, refusal = run(file, "--json")
+    assert (json.loads(out)["submitted"], json.loads(out)["existing"], refusal) == (0, 1, "")
+    assert run_count() == 1
+    assert json.loads(run(file, "--json", "--force")[0])["submitted"] == 1
+    drain()
+    assert run_count() == 2
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_a_run_whose_job_failed_does_not_exist(
+    workflow: Workflow, user: User, tmp_path: Path, kind: str
+) -> None:
+    drain()
+    sheets.submit(sheet=load_rows(workflow, user, row_of(workflow, user)), by=user)
+    Item.objects.filter(pk=workflow.currents.pk).update(is_complete=False)
+    drain()
+    Item.objects.filter(pk=workflow.currents.pk).update(is_complete=True)
+    file = tmp_path / f"runs.{kind}"
+    if kind == "csv":
+        file.write_text(table(workflow, user, row_of(workflow, user)))
+    else:
+        write(file, workflow.record())
+    outcome = json.loads(run(file, "--json")[0])
+    assert (outcome["submitted"] + outcome["retried"], outcome["existing"]) == (1, 0)
+    drain()
+    assert run_count() == 1
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_equal_runs_of_a_file_are_registered_once(
+    workflow: Workflow, user: User, tmp_path: Path, kind: str
+) -> None:
+    file = tmp_path / f"runs.{kind}"
+    if kind == "csv":
+        file.write_text(table(workflow, user, *[row_of(workflow, user)] * 2))
+    else:
+        write(file, workflow.record(), workflow.record())
+    run(file)
+    drain()
+    assert run_count() == 1
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_runs_come_from_standard_input_too(
+    workflow: Workflow, user: User, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    csv = table(workflow, user, row_of(workflow, user))
+    text = csv if kind == "csv" else json.dumps(workflow.record())
+    stream = TextIOWrapper(BufferedReader(BytesIO(f"\ufeff{text}".encode())))  # type: ignore[arg-type]
+    monkeypatch.setattr("sys.stdin", stream)
+    out, errors, refusal = run(Path("-"), "--json")
+    assert (json.loads(out)["submitted"], errors, refusal) == (1, "", "")
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"", "holds no record"),
+        (b"a,b\n1,2\n", "no column"),
+        (b"\xff\xfea\x00", "UTF-16"),
+        (b"PK\x03\x04", "a workbook"),
+        (b'[{"a": 1}]', "holds a JSON list"),
+        (b"{\n", "spreads an object"),
+        (b'{"\xff": 1}', "1 of 1 are wrong"),
+        (b'{"display_name": "a\\ud800", "inputs": 7}', "1 of 1 are wrong"),
+    ],
+)
+def test_a_file_that_holds_no_runs_is_refused(
+    user: User, sheet: Path, content: bytes, told: str
+) -> None:
+    sheet.write_bytes(content)
+    assert told in run(sheet)[2]
+    assert launches() == 0
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_who_may_only_read_registers_nothing(
+    workflow: Workflow, user: User, settings: Any, tmp_path: Path, kind: str
+) -> None:
+    file = tmp_path / f"runs.{kind}"
+    write(
+        file, table(workflow, user, row_of(workflow, user)) if kind == "csv" else workflow.record()
+    )
+    settings.REGISTRY_LEVEL = "read"
+    assert "may not change the registry" in run(file)[2]
+    assert launches() == 0
+
+
+def test_a_file_that_is_not_there_and_an_unknown_user_are_told(user: User, tmp_path: Path) -> None:
+    assert "cannot be read: No such file" in run(tmp_path / "none.csv")[2]
+    with pytest.raises(CommandError, match="There is no user 'nobody'"):
+        call_command("register_model_runs", "-", "--user", "nobody")
+
+
+# By chance.
+
+_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=4) | st.floats(allow_nan=False),
+    lambda inner: (
+        st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=3), inner, max_size=2)
+    ),
+    max_leaves=4,
+)
+
+
+@example_settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.data())
+def test_any_json_is_a_record_or_is_told_what_is_wrong(
+    workflow: Workflow, user: User, data: Any
+) -> None:
+    record: Any = json.loads(json.dumps(workflow.record()))
+    for _ in range(data.draw(st.integers(1, 3))):
+        part, key = record, data.draw(st.sampled_from(sorted(record)))
+        if isinstance(part[key], list) and part[key] and data.draw(st.booleans()):
+            part, key = part[key], 0
+        if isinstance(part[key], dict) and part[key] and data.draw(st.booleans()):
+            part, key = part[key], data.draw(st.sampled_from(sorted(part[key])))
+        part[key] = data.draw(_values)
+    found, findings = records.examine(record, Lookup(user))
+    assert bool(found) != bool(findings)
+
+
+@example_settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@given(_values)
+def test_json_that_is_no_object_is_told_so(user: User, value: Any) -> None:
+    found, findings = records.examine(value, Lookup(user))
+    assert found is None
+    assert findings
