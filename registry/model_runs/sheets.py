@@ -11,6 +11,7 @@ from uuid import UUID
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 
 from jobs import lifecycle
 from jobs.models import Batch, Job, Status
@@ -18,6 +19,7 @@ from registry.access import Level
 from registry.model_runs import columns as headers
 from registry.model_runs import fingerprints, records, rows, spreadsheet
 from registry.model_runs.columns import ERROR, JOB, RUN, STATUS, Columns
+from registry.model_runs.fingerprints import Same
 from registry.model_runs.records import Lookup
 from registry.model_runs.spreadsheet import Readable
 from registry.models import RunSheet, SheetRow
@@ -106,15 +108,16 @@ def submit(*, sheet: RunSheet, by: User) -> Submission:
     Raises NotAllowed, or Refused if no row is left to register.
     """
     rules.need_level(by, Level.WRITE)
+    job = None
     with transaction.atomic():
-        # Held, so that of two submissions at once the second finds the rows of the first taken.
+        # Held, so that of two submissions at once the second finds the rows of the first taken: the
+        # user, because the same rows may be in two sheets.
+        User.objects.select_for_update(no_key=True).get(pk=sheet.owner_id)
         RunSheet.objects.select_for_update().get(pk=sheet.pk)
         retried = _retry(sheet, by)
+        _leave_out_submitted(sheet)
         new = sheet.rows.filter(state=State.NEW)
         count = new.count()
-        if not count and not retried:
-            raise Refused("No row of this sheet is left to register.")
-        job = None
         if count:
             job = lifecycle.submit(
                 sub_type="MODEL_RUN_BATCH_SUBMIT",
@@ -123,6 +126,8 @@ def submit(*, sheet: RunSheet, by: User) -> Submission:
                 subject=sheet.template.handle,
             )
             new.update(state=State.SUBMITTED, submission=job.session_id, job=None)
+    if not count and not retried:
+        raise Refused("No row of this sheet is left to register.")
     return Submission(job, count, retried)
 
 
@@ -235,6 +240,21 @@ def _retry(sheet: RunSheet, by: User) -> int:
     return len(found)
 
 
+def _leave_out_submitted(sheet: RunSheet) -> None:
+    """Find the new rows that were submitted with another sheet since this one was checked. Those
+    that the user has forced have a note, and go."""
+    submitted = SheetRow.objects.filter(submission__isnull=False, sheet__owner=sheet.owner_id)
+    same = submitted.filter(fingerprint=OuterRef("fingerprint"))
+    found = list(sheet.rows.filter(Exists(same), state=State.NEW, note=""))
+    earlier = fingerprints.earlier(
+        {row.fingerprint: row.record or {} for row in found}, sheet.owner
+    )
+    left_out = [row for row in found if row.fingerprint in earlier]
+    for row in left_out:
+        _mark_same(row, earlier[row.fingerprint])
+    SheetRow.objects.bulk_update(left_out, ["state", "note", "job"], batch_size=CHUNK)
+
+
 class _Checker:
     """Checks the rows of one file, in pieces, and knows those that it has seen."""
 
@@ -300,9 +320,7 @@ class _Checker:
             elif row.fingerprint in self._seen:
                 _mark(row, f"row {self._seen[row.fingerprint]} of this file")
             elif found := same.get(row.fingerprint):
-                row.state = State.RETRY if found.failed else State.EXISTING
-                row.note = f"The same as {found.what}."
-                row.job = found.failed
+                _mark_same(row, found)
             self._seen.setdefault(row.fingerprint, row.number)
 
 
@@ -312,6 +330,13 @@ def _mark(row: SheetRow, what: str, job: Job | None = None) -> None:
     row.state = State.RETRY if is_failed else State.EXISTING
     row.note = f"The same as {what}{', which failed' if is_failed else ''}."
     row.job = job.session_id if job else None
+
+
+def _mark_same(row: SheetRow, found: Same) -> None:
+    """Note what a row says again; where that failed it is to be tried again."""
+    row.state = State.RETRY if found.failed else State.EXISTING
+    row.note = f"The same as {found.what}."
+    row.job = found.failed
 
 
 def _record_of(job: Job) -> str:
