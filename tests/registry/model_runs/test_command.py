@@ -211,7 +211,7 @@ def test_runs_come_from_standard_input_too(
 ) -> None:
     csv = table(workflow, user, row_of(workflow, user))
     text = csv if kind == "csv" else json.dumps(workflow.record())
-    stream = TextIOWrapper(BufferedReader(BytesIO(f"\ufeff{text}".encode())))  # type: ignore[arg-type]
+    stream = TextIOWrapper(BufferedReader(BytesIO(f"\ufeff{text}".encode())))
     monkeypatch.setattr("sys.stdin", stream)
     out, errors, refusal = run(Path("-"), "--json")
     assert (json.loads(out)["submitted"], errors, refusal) == (1, "", "")

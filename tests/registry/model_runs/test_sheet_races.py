@@ -34,6 +34,19 @@ def test_of_submissions_at_once_each_row_goes_once(workflow: Workflow, user: Use
     assert Item.objects.filter(subtype="MODEL_RUN").count() == 5
 
 
+def test_of_two_sheets_with_the_same_row_that_are_submitted_at_once_one_goes(
+    workflow: Workflow, user: User
+) -> None:
+    drain()
+    one, two = (load_rows(workflow, user, row_of(workflow, user)) for _ in range(2))
+    found = each_at_once(
+        *(lambda sheet=sheet: sheets.submit(sheet=sheet, by=user) for sheet in (one, two))
+    )
+    assert sorted(isinstance(done, Submission) for done in found) == [False, True]
+    drain()
+    assert Item.objects.filter(subtype="MODEL_RUN").count() == 1
+
+
 def test_of_submissions_at_once_each_failed_job_is_tried_again_once(
     workflow: Workflow, user: User
 ) -> None:

@@ -168,6 +168,20 @@ def test_a_row_that_was_submitted_exists_while_it_waits(workflow: Workflow, user
 
 
 @pytest.mark.usefixtures("quiet")
+def test_a_file_that_was_uploaded_twice_is_registered_once(workflow: Workflow, user: User) -> None:
+    first, second = (load_rows(workflow, user, row_of(workflow, user)) for _ in range(2))
+    sheets.submit(sheet=first, by=user)
+    with pytest.raises(Refused, match="No row of this sheet is left"):
+        sheets.submit(sheet=second, by=user)
+    assert (only(second).state, only(second).note) == (
+        "EXISTING",
+        "The same as row 2 of runs.csv, submitted before.",
+    )
+    sheets.force(sheet=second)
+    assert sheets.submit(sheet=second, by=user).new == 1
+
+
+@pytest.mark.usefixtures("quiet")
 def test_what_another_user_has_submitted_is_no_matter(
     workflow: Workflow, user: User, make_user: Callable[..., User]
 ) -> None:
