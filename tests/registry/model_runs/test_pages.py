@@ -164,6 +164,18 @@ def test_a_run_that_failed_is_mended_from_what_was_filled_in(
     assert "Season 2024" in signed_in.get(f"{again}?job={job.session_id}").content.decode()
 
 
+def test_the_page_that_follows_a_job_has_a_place_for_all_that_its_news_bring(
+    workflow: Workflow, user: User, signed_in: Client
+) -> None:
+    job = runs.register(record=workflow.record(), owner=user)
+    address = reverse("run-job", args=[job.session_id])
+    page = signed_in.get(address).content.decode()
+    news = signed_in.get(address, headers={"HX-Request": "true"}).content.decode()
+    places = re.findall(r'id="([^"]*)"[^>]*hx-swap-oob', news)
+    assert len(places) == 3
+    assert [place for place in places if page.count(f'id="{place}"') != 1] == []
+
+
 @pytest.mark.parametrize("query", ["?job=x", "?job=%00", "?from=0/0", "?from=%00", "?from=x"])
 def test_a_form_is_begun_from_no_nonsense(
     workflow: Workflow, signed_in: Client, query: str
