@@ -9,8 +9,9 @@ from hypothesis import HealthCheck, example, given
 from hypothesis import settings as example_settings
 from hypothesis import strategies as st
 
+from provena import tables
 from registry import services
-from registry.model_runs import sheets, spreadsheet
+from registry.model_runs import sheets
 from registry.models import RunSheet, SheetRow
 from registry.services import NotAllowed, Refused
 from tests.registry.model_runs.tables import columns_for, load, row_of, table, text_of
@@ -187,7 +188,7 @@ def test_any_text_within_a_good_file_is_refused_or_gives_a_sheet(
         return
     assert sheet.is_ready
     assert sheet.rows.exists()
-    assert list(spreadsheet.write(sheets.faulty(sheet)))
+    assert list(tables.lines(sheets.faulty(sheet)))
 
 
 @some

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, example, given
 from hypothesis import settings as example_settings
 from hypothesis import strategies as st
 
+from provena import tables
 from registry import moments
 from registry.kinds.runs import LATEST
 from registry.model_runs import records, rows, spreadsheet
@@ -128,7 +129,7 @@ def file_of(table: list[list[str]], separator: str, end: str, mark: str) -> io.B
     """A table as a spreadsheet would save what it was given by us."""
     text = io.StringIO(newline="")
     writer = csv.writer(text, delimiter=separator, lineterminator=end)
-    writer.writerows([[spreadsheet.safe(cell) for cell in row] for row in table])
+    writer.writerows([[tables.safe(cell) for cell in row] for row in table])
     written = text.getvalue()
     return io.BytesIO((mark + (written.replace("\n", end) if end == "\r" else written)).encode())
 
@@ -166,7 +167,7 @@ def test_a_file_gives_the_record_whatever_its_separator_mark_and_line_ends(
 @some
 @given(names)
 def test_no_cell_is_run_as_a_formula_and_each_is_read_as_it_was(text: str) -> None:
-    assert spreadsheet.safe(text)[:1] not in set("=+-@\t\r")
+    assert tables.safe(text)[:1] not in set("=+-@\t\r")
     [_, (_, [cell])] = spreadsheet.read(file_of([["header"], [text]], ",", "\n", ""), 9, 10**6)
     assert cell == text
 

@@ -10,9 +10,10 @@ from django.contrib.auth.models import User
 
 from jobs import lifecycle
 from jobs.models import Batch, Job, Status
+from provena import tables
 from registry import services
 from registry.model_runs import services as runs
-from registry.model_runs import sheets, spreadsheet
+from registry.model_runs import sheets
 from registry.models import Item, RunSheet
 from registry.services import NotAllowed, Refused
 from tests.conftest import drain
@@ -41,7 +42,7 @@ def run_count() -> int:
 
 def again(table_rows: Any) -> bytes:
     """Rows as a file that is downloaded."""
-    return "".join(spreadsheet.write(table_rows)).encode()
+    return "".join(tables.lines(table_rows)).encode()
 
 
 @pytest.fixture
