@@ -11,7 +11,7 @@ from uuid import UUID
 from django.contrib.auth.models import User
 
 from jobs.models import Job, Status
-from registry.model_runs.records import CHUNK, SIDES
+from registry.model_runs.records import CHUNK, SIDES, normal
 from registry.models import Item, SheetRow
 
 
@@ -27,16 +27,30 @@ class Same:
 def of(record: Mapping[str, Any]) -> str:
     """The fingerprint of a stored record: the same for two that differ in the order of keys or of
     datasets only."""
-    normal = dict(record)
+    ordered = dict(record)
     for side in SIDES:
-        normal[side] = sorted(record[side], key=_text)
-    return hashlib.sha256(_text(normal).encode()).hexdigest()
+        ordered[side] = sorted(record[side], key=_text)
+    return hashlib.sha256(_text(ordered).encode()).hexdigest()
 
 
 def earlier(records: Mapping[str, Mapping[str, Any]], user: User) -> dict[str, Same]:
     """Of these records, by fingerprint, those that a submitted row of the user's or a run that they
     may read says already."""
     return _submitted(records.keys(), user) | _registered(records, user)
+
+
+def waiting(records: Mapping[str, Mapping[str, Any]], user: User) -> dict[str, Same]:
+    """Of these records, by fingerprint, those that an unfinished job of the user's is to register:
+    also those that are of no sheet. It reads all that wait."""
+    kinds = ("MODEL_RUN_PROV_LODGE", "MODEL_RUN_BATCH_SUBMIT")
+    jobs = Job.objects.filter(owner=user, sub_type__in=kinds).unfinished()
+    found: dict[str, Same] = {}
+    for session_id, payload in jobs.values_list("session_id", "payload").iterator(CHUNK):
+        for data in [payload.get("record") or {}, *payload.get("records", [])]:
+            record = normal(data)
+            if record and of(record) in records:
+                found[of(record)] = Same(f"what job {session_id} is to register")
+    return found
 
 
 def _registered(records: Mapping[str, Mapping[str, Any]], user: User) -> dict[str, Same]:

@@ -167,6 +167,12 @@ def remove_provenance(*, handle: str, by: User, dry_run: bool = False) -> list[R
         claims = list(Relation.objects.filter(record=run).select_related("source", "target"))
         if not dry_run:
             relations.replace(record=run, edges=[])
+            services.amend(
+                item=run,
+                content=ModelRun.model_validate(
+                    run.info | {"record_status": RecordStatus.COMPLETE}
+                ),
+            )
     return claims
 
 

@@ -23,7 +23,7 @@ class Command(BaseCommand):
         parser.add_argument("--dry-run", action="store_true", help="Only say what would go.")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        before = timezone.now() - _length(options["older_than"])
+        before = timezone.now() - length_of(options["older_than"])
         gone = retention.prune(before, dry_run=options["dry_run"])
         would = "would be removed" if options["dry_run"] else "were removed"
         self.stdout.write(
@@ -32,7 +32,8 @@ class Command(BaseCommand):
         )
 
 
-def _length(text: str) -> timedelta:
+def length_of(text: str) -> timedelta:
+    """The length of time that an option such as 90d says. Raises CommandError."""
     found = re.fullmatch(r"([0-9]{1,5})([hdw])", text)
     if not found:
         raise CommandError(f"--older-than {text!r} is no length of time: write 90d, 12w or 36h.")

@@ -109,7 +109,8 @@ class Command(BaseCommand):
         self._blame(faults, len(lines), len(lines) - len(good), options)
         new = {fingerprints.of(record): record for record in good}
         if not options["force"]:
-            for fingerprint, same in fingerprints.earlier(new, owner).items():
+            present = fingerprints.earlier(new, owner) | fingerprints.waiting(new, owner)
+            for fingerprint, same in present.items():
                 if not same.failed:  # what failed is no run
                     del new[fingerprint]
         batch = good if options["force"] else list(new.values())

@@ -1,6 +1,8 @@
 """`manage.py register_model_runs`."""
 
 import json
+from collections.abc import Callable
+from datetime import timedelta
 from io import BufferedReader, BytesIO, StringIO, TextIOWrapper
 from pathlib import Path
 from typing import Any
@@ -8,12 +10,13 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 from hypothesis import HealthCheck, given
 from hypothesis import settings as example_settings
 from hypothesis import strategies as st
 
 from jobs.models import Batch, Job
-from registry.model_runs import records, sheets
+from registry.model_runs import records, services, sheets
 from registry.model_runs.records import Lookup
 from registry.models import Item, RunSheet
 from tests.conftest import drain
@@ -291,3 +294,43 @@ def test_json_that_is_no_object_is_told_so(user: User, value: Any) -> None:
     found, findings = records.examine(value, Lookup(user))
     assert found is None
     assert findings
+
+
+def test_lines_that_wait_for_their_job_are_not_submitted_again(
+    workflow: Workflow, user: User, file: Path
+) -> None:
+    write(file, workflow.record(), workflow.record(display_name="Another"))
+    run(file)
+    out, _, refusal = run(file, "--json")
+    assert refusal == ""
+    assert json.loads(out) | {"submitted": 0, "existing": 2} == json.loads(out)
+    drain()
+    assert Item.objects.filter(subtype="MODEL_RUN").count() == 2
+
+
+def test_the_relations_of_a_run_are_removed_by_command(
+    workflow: Workflow, user: User, make_user: Callable[..., User]
+) -> None:
+    admin = make_user("root", is_staff=True, is_superuser=True)
+    services.register(record=workflow.record(), owner=user)
+    drain()
+    item = Item.objects.get(subtype="MODEL_RUN")
+    out = StringIO()
+    call_command("remove_provenance", item.handle, user=admin.username, dry_run=True, stdout=out)
+    assert f"{item.handle} used {workflow.model.handle}" in out.getvalue()
+    assert item.claims.count() == 13
+    call_command("remove_provenance", item.handle, user=admin.username, stdout=out)
+    item.refresh_from_db()
+    assert (item.claims.count(), item.info["record_status"]) == (0, "COMPLETE")
+    with pytest.raises(CommandError, match="administer"):
+        call_command("remove_provenance", item.handle, user=user.username)
+
+
+def test_old_tables_are_forgotten_by_command(workflow: Workflow, user: User) -> None:
+    rows = [row_of(workflow, user)]
+    old, new = load_rows(workflow, user, *rows), load_rows(workflow, user, *rows)
+    RunSheet.objects.filter(pk=old.pk).update(created_at=timezone.now() - timedelta(days=91))
+    call_command("prune_sheets", older_than="90d", dry_run=True, stdout=StringIO())
+    assert RunSheet.objects.count() == 2
+    call_command("prune_sheets", older_than="90d", stdout=StringIO())
+    assert RunSheet.objects.get().pk == new.pk
