@@ -214,7 +214,7 @@ def _progress(request: HtmxRequest, jobs: BatchJobs, wanted: Wanted) -> dict[str
         "title": definitions.title_of(jobs.sub_type),
         "progress": now,
         "legend": _legend(now, wanted),
-        "links": definitions.batch_links(request.user, jobs.sub_type, jobs.batch.pk),
+        "links": definitions.batch_links(request.user, jobs.sub_type, jobs.batch),
         "no_worker": nobody,
         "wanted": wanted,
         "seen": seen,

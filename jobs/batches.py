@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from jobs import lifecycle, wakeup
 from jobs.lifecycle import NotPossible
-from jobs.models import Batch, Job, JobEvent, Status
+from jobs.models import Batch, Job, JobEvent, JobQuerySet, Status
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -36,9 +36,15 @@ def retry_failed(batch: Batch, *, by: "User | None") -> int:
 
     Raises NotPossible for who has no right to.
     """
+    _need_right(batch, by)
+    return retry_all(batch.jobs.all(), by=by)
+
+
+def retry_all(jobs: JobQuerySet, *, by: "User | None") -> int:
+    """Put those of these jobs that are FAILED back into the queue. Returns how many. The caller has
+    seen that `by` may do it."""
     return _change(
-        batch,
-        batch.jobs.failed(),
+        jobs.failed(),
         fields=lifecycle.queued_again,
         kind=JobEvent.Kind.RETRIED,
         message=lifecycle.retry_note(by),
@@ -52,8 +58,8 @@ def cancel_waiting(batch: Batch, *, by: "User | None") -> int:
 
     Raises NotPossible for who has no right to.
     """
+    _need_right(batch, by)
     return _change(
-        batch,
         batch.jobs.unfinished().filter(status__in=(Status.PENDING, Status.DEQUEUED)),
         fields=lambda sub_type: lifecycle.cancelled(by),
         kind=JobEvent.Kind.CANCELLED,
@@ -62,8 +68,12 @@ def cancel_waiting(batch: Batch, *, by: "User | None") -> int:
     )
 
 
+def _need_right(batch: Batch, by: "User | None") -> None:
+    if by is not None and not lifecycle.may_operate(batch, by):
+        raise NotPossible("Only the owner of this batch or an administrator can do that.")
+
+
 def _change(
-    batch: Batch,
     jobs: "QuerySet[Job]",
     *,
     fields: Fields,
@@ -72,10 +82,8 @@ def _change(
     by: "User | None",
 ) -> int:
     """Write into each of the jobs what `fields` says for its sub type, and an event for each."""
-    if by is not None and not lifecycle.may_operate(batch, by):
-        raise NotPossible("Only the owner of this batch or an administrator can do that.")
     with transaction.atomic():
-        locked = jobs.select_for_update().order_by("batch_index").values_list("sub_type", "pk")
+        locked = jobs.select_for_update().order_by("pk").values_list("sub_type", "pk")
         found = sorted(locked)  # by sub type; nearly always there is one
         for sub_type, keys in _chunks(found):
             same = Job.objects.filter(pk__in=keys)

@@ -7,12 +7,13 @@ A handler is found by the sub type of its job. The apps that own the work declar
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
-from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
+
+    from jobs.models import Batch
 
 DEFAULT_QUEUE = "provena"
 
@@ -106,7 +107,7 @@ class Link(NamedTuple):
 
 
 SubjectLookup = Callable[["User", Iterable[str]], Mapping[str, Subject]]
-BatchLinks = Callable[["User", UUID], Iterable[Link]]
+BatchLinks = Callable[["User", "Batch"], Iterable[Link]]
 
 
 @dataclass
@@ -217,11 +218,11 @@ def subjects(user: "User", ids: Iterable[str]) -> Mapping[str, Subject]:
 
 def offer_batch_links(sub_type: str, links: BatchLinks) -> None:
     """Set the function that gives the links which the page of a batch of such jobs shows to a user,
-    by the batch's id."""
+    by the batch."""
     _registry.batch_links[sub_type] = links
 
 
-def batch_links(user: "User", sub_type: str, batch_id: UUID) -> list[Link]:
+def batch_links(user: "User", sub_type: str, batch: "Batch") -> list[Link]:
     """What else is offered for a batch of jobs of that sub type."""
     links = _registry.batch_links.get(sub_type)
-    return list(links(user, batch_id)) if links else []
+    return list(links(user, batch)) if links else []

@@ -11,6 +11,7 @@ import random
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from uuid import UUID, uuid4
 
 from django.db import connection, transaction
 from django.db.models import F, QuerySet
@@ -135,10 +136,15 @@ def start_workflow(
 
 
 def submit_batch(
-    *, sub_type: str, payloads: Sequence[Payload | Mapping[str, Any]], owner: "User", title: str
+    *,
+    sub_type: str,
+    payloads: Sequence[Payload | Mapping[str, Any]],
+    owner: "User",
+    title: str,
+    session_ids: Sequence[UUID] | None = None,
 ) -> Batch:
     """Add a batch and one PENDING job for each payload, in order and in the caller's transaction:
-    all are there, or none.
+    all are there, or none. Jobs get the `session_ids` that the caller has chosen, if any.
 
     Raises UnknownKind, InvalidPayload naming every fault of the first payload that does not fit, or
     PermanentError for no payload at all.
@@ -147,8 +153,10 @@ def submit_batch(
         raise PermanentError("A batch needs at least one record.")
     kind = definitions.job_kind(sub_type)
     batch = Batch.objects.create(owner=owner, title=title, total=len(payloads))
+    ids = session_ids or [uuid4() for _ in payloads]
     jobs = (
         Job(
+            session_id=session_id,
             owner=owner,
             type=kind.type,
             sub_type=kind.sub_type,
@@ -158,7 +166,7 @@ def submit_batch(
             batch=batch,
             batch_index=index,
         )
-        for index, payload in enumerate(payloads)
+        for index, (session_id, payload) in enumerate(zip(ids, payloads, strict=True))
     )
     while chunk := list(itertools.islice(jobs, BATCH_CHUNK)):
         Job.objects.bulk_create(chunk)

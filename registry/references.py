@@ -74,7 +74,7 @@ def check(
     mentions = kind.mentions(info)
     present = {mention.handle for content in before for mention in kind.mentions(content)}
     wanted = {mention.handle for mention in mentions}
-    _hold(wanted)
+    hold(wanted)
     known = named(wanted, user)
     kept = _all(present & wanted)
     faults: Faults = []
@@ -119,7 +119,7 @@ def keep(item: Item, *, is_new: bool = False, targets: Mapping[str, int] | None 
     rows.add(Reference, ("source_id", "target_id", "role", "follows"), named, anew=True)
 
 
-def _hold(handles: set[str]) -> None:
+def hold(handles: set[str]) -> None:
     """Keep these items from being deleted until the transaction ends. PostgreSQL checks foreign
     keys only then, which would be too late; SQLite lets one write at a time."""
     if handles and connection.vendor == "postgresql" and connection.in_atomic_block:

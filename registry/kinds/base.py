@@ -140,6 +140,12 @@ class Kind(Part):
         return {}
 
     @classmethod
+    def fingerprint(cls, info: Mapping[str, Any]) -> str | None:
+        """What tells stored content that says the same from all other, for kinds of which nothing
+        should be registered twice by mistake."""
+        return None
+
+    @classmethod
     @functools.cache
     def shape(cls) -> Shape:
         """All fields as one group, in the order of the class, the notes last."""
@@ -164,8 +170,10 @@ class Kind(Part):
 
     @classmethod
     def words(cls, info: Mapping[str, Any]) -> str:
-        """The text of stored content by which it is found."""
-        return " ".join(_texts(info))
+        """The text of stored content by which it is found: of what is shown."""
+        hidden = {part.name for part in cls.shape().parts if part.form == "hidden"}
+        shown = {name: value for name, value in info.items() if name not in hidden}
+        return " ".join(_texts(shown))
 
 
 def parsed_part(part: type[P], data: Mapping[str, Any]) -> P:

@@ -1,5 +1,7 @@
 """Model runs: what a run used and made (domain reference, 1.3). Jobs make the items."""
 
+import hashlib
+import json
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Any
@@ -87,6 +89,19 @@ class RunRecord(Part):
         return [(("end_time",), "The run cannot end before it begins.")]
 
 
+def fingerprint_of(record: Mapping[str, Any]) -> str:
+    """The fingerprint of a stored record (domain reference, 7.3): the same for two that differ in
+    the order of keys or of datasets only."""
+    ordered = dict(record)
+    for side in ("inputs", "outputs"):
+        ordered[side] = sorted(record[side], key=_canonical)
+    return hashlib.sha256(_canonical(ordered).encode()).hexdigest()
+
+
+def _canonical(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))
+
+
 @register
 class ModelRun(Activity):
     subtype = "MODEL_RUN"
@@ -106,6 +121,10 @@ class ModelRun(Activity):
         json_schema_extra={"format": "hidden"},
     )
     record_status: RecordStatus = Field(title="Status", description="How far it is recorded.")
+
+    @classmethod
+    def fingerprint(cls, info: Mapping[str, Any]) -> str | None:
+        return fingerprint_of(info["record"])
 
     @model_validator(mode="before")
     @classmethod

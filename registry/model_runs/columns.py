@@ -30,14 +30,8 @@ OWN = {
 }
 SYSTEM = (JOB, STATUS, RUN, ERROR)
 _MARKED = re.compile(rf"{MARKER}\s+<?(?P<id>[^<>\s]+)>?", re.IGNORECASE)
-_DATASET = re.compile(
-    r"(?P<side>input|output) dataset id for template:.*\[template id:\s*(?P<id>\S+?)\s*\]",
-    re.IGNORECASE | re.DOTALL,
-)
-_RESOURCE = re.compile(
-    r"(?P<side>input|output) resource:\s*(?P<key>.+?)(?:\s*\[template id:\s*(?P<id>\S+?)\s*\])?",
-    re.IGNORECASE | re.DOTALL,
-)
+_DATASET = re.compile(r"(input|output) dataset id for template:(.+)", re.IGNORECASE | re.DOTALL)
+_RESOURCE = re.compile(r"(input|output) resource:(.+)", re.IGNORECASE | re.DOTALL)
 _ANNOTATION = re.compile(r"annotation:\s*(?P<key>.+)", re.IGNORECASE | re.DOTALL)
 
 Key = tuple[str, ...]
@@ -123,6 +117,11 @@ class Columns:
     def at(self, key: Key) -> int:
         """The place of a column; -1 if the file has none such."""
         return self._places.get(key, -1)
+
+    @cached_property
+    def nameless(self) -> list[int]:
+        """The places of columns without a header."""
+        return [place for place, header in enumerate(self.headers) if not header]
 
     @cached_property
     def _places(self) -> dict[Key, int]:
@@ -230,15 +229,26 @@ def _key(text: str, layout: Layout) -> tuple[Key, str]:
     if plain in fixed:
         return (fixed[plain],), ""
     if found := _DATASET.fullmatch(text):
-        return _dataset_key(found["side"].lower() + "s", found["id"], text, layout)
+        _, handle = _with_id(found[2])
+        return _dataset_key(found[1].lower() + "s", handle, text, layout)
     if found := _RESOURCE.fullmatch(text):
-        return _resource_key(found["side"].lower() + "s", found["key"], found["id"], text, layout)
+        key, handle = _with_id(found[2])
+        return _resource_key(found[1].lower() + "s", key, handle, text, layout)
     if found := _ANNOTATION.fullmatch(text):
         return ("annotations", found["key"].strip()), ""
     return ((MARKER,), "") if _MARKED.fullmatch(text) else ((), "")
 
 
-def _dataset_key(side: str, handle: str, text: str, layout: Layout) -> tuple[Key, str]:
+def _with_id(text: str) -> tuple[str, str | None]:
+    """What stands before `[template id: …]`, and the id; None if that is not there."""
+    name, mark, rest = text.rpartition("[template id:")
+    handle = rest.strip()
+    if mark and handle.endswith("]"):
+        return name.strip(), handle[:-1].strip()
+    return text.strip(), None
+
+
+def _dataset_key(side: str, handle: str | None, text: str, layout: Layout) -> tuple[Key, str]:
     if handle in {use.template.handle for use in layout.side(side)}:
         return (side, handle), ""
     return (), f'The column "{_short(text)}" is passed over: the workflow has no such {side[:-1]}.'

@@ -35,6 +35,7 @@ COLUMNS = (
 )
 # Said plainly, because each job of a batch asks it, and Django would work it out anew each time.
 LOOK_UP = f"SELECT {', '.join(COLUMNS)} FROM {Item._meta.db_table} WHERE handle IN ({{marks}})"  # noqa: S608
+MOST_LIKELY = 1_000  # workflow templates
 NO_ITEM = "0/0"  # an id of the right shape that no item has
 SIDES = {"inputs": "input", "outputs": "output"}
 
@@ -77,6 +78,8 @@ class Lookup:
         template = self._items.get(handle)
         if template and template.subtype == "MODEL_RUN_WORKFLOW_TEMPLATE" and template.info:
             used = tuple(_ids_of_template(template.info))
+            if len(_likely) > MOST_LIKELY:
+                _likely.clear()
             _likely[handle] = used
             self.fetch(used)
 

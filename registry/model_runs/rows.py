@@ -11,6 +11,7 @@ from registry.model_runs.columns import MARKER, ORGANISATION, SYSTEM, Columns, K
 from registry.model_runs.records import SIDES, Finding
 
 NO_COLUMN = -1
+ASTRAY = "Is there a separator in a text?"
 SEPARATOR = "|"
 _BAR = re.compile(r"(\\*)\|")
 
@@ -31,9 +32,14 @@ class Row:
 def read(cells: Sequence[str], columns: Columns) -> Row:
     """What a row of a file says."""
     if len(cells) > len(columns.keys) and any(cells[len(columns.keys) :]):
-        more = len(cells) - len(columns.keys)
-        text = f"The row has {more} more cells than the header. Is there a separator in a text?"
+        more = cells[len(columns.keys) :]
+        told = ", ".join(f'"{cell[:40]}"' for cell in more if cell)
+        text = f"The row has {len(more)} more cells than the header: {told}. {ASTRAY}"
         return Row({}, [(NO_COLUMN, text)])
+    astray = [place for place in columns.nameless if place < len(cells) and cells[place]]
+    if astray:
+        text = f"This column has no header. Clear the cell. {ASTRAY}"
+        return Row({}, [(place, text) for place in astray])
     reader = _Reader(cells, columns)
     return Row(reader.data(), reader.faults, reader.cell(("_job_id",)))
 

@@ -42,6 +42,19 @@ class Orphan:
 
     dataset: Named
     consumers: list[Named]
+    has_more: bool = False
+
+
+class OrphansLeft(Refused):
+    """The change would take its origin from data that others use; `orphans` says which."""
+
+    def __init__(self, orphans: list[Orphan]) -> None:
+        self.orphans = orphans
+        names = ", ".join(orphan.dataset.handle for orphan in orphans)
+        super().__init__(
+            f"This run would no longer have made {names}, which other runs use. Where that data "
+            "came from would then be unknown."
+        )
 
 
 def register(*, record: Mapping[str, Any], owner: User) -> Job:
@@ -60,8 +73,9 @@ def register(*, record: Mapping[str, Any], owner: User) -> Job:
         )
 
 
-def register_batch(*, batch: Sequence[Mapping[str, Any]], owner: User) -> Job:
-    """Queue the job that launches one job for each record, in order. Returns it.
+def register_batch(*, batch: Sequence[Mapping[str, Any]], owner: User, once: bool = False) -> Job:
+    """Queue the job that launches one job for each record, in order. Returns it. With `once`, a
+    record that a run of the owner's says already leads to that run.
 
     Records are checked by their jobs: each succeeds or fails alone. Raises NotAllowed, or Refused
     for an empty batch.
@@ -71,7 +85,9 @@ def register_batch(*, batch: Sequence[Mapping[str, Any]], owner: User) -> Job:
         raise Refused("A batch needs at least one record.")
     with transaction.atomic():
         return lifecycle.submit(
-            sub_type="MODEL_RUN_BATCH_SUBMIT", payload={"records": list(batch)}, owner=owner
+            sub_type="MODEL_RUN_BATCH_SUBMIT",
+            payload={"records": list(batch), "once": once},
+            owner=owner,
         )
 
 
@@ -82,24 +98,30 @@ def update(
     reason: str,
     by: User,
     seen: int | None = None,
+    anyway: bool = False,
 ) -> Job:
     """Check a new record of a run, and queue the job that puts it in the place of the present one,
     with its edges. Returns the job.
 
     `seen` is the revision that the user saw: if there is a newer one then, the job fails and says
-    so. Raises Refused, Findings for a record of the wrong shape, or RunRefused.
+    so. Raises Refused, Findings for a record of the wrong shape, RunRefused, or, unless `anyway`,
+    OrphansLeft.
     """
     rules.need_level(by, Level.WRITE)
     parsed = _checked(record, by)
     with transaction.atomic():
         run = changeable(handle, by)
-        return _submit_update(run, parsed, rules.need_reason(reason), by, seen)
+        text = rules.need_reason(reason)
+        if not anyway:
+            _need_no_orphans(run, parsed, by)
+        return _submit_update(run, parsed, text, by, seen)
 
 
-def revert(*, handle: str, number: int, reason: str, by: User) -> Job:
+def revert(*, handle: str, number: int, reason: str, by: User, anyway: bool = False) -> Job:
     """Queue the job that gives a run the record of one of its revisions again. Returns the job.
 
-    Raises Refused, or RunRefused if that record cannot be registered today.
+    If somebody saves the run before the job does, it fails and says so. Raises Refused, RunRefused
+    if that record cannot be registered today, or, unless `anyway`, OrphansLeft.
     """
     rules.need_level(by, Level.WRITE)
     with transaction.atomic():
@@ -109,7 +131,10 @@ def revert(*, handle: str, number: int, reason: str, by: User) -> Job:
             raise Refused(f"{handle} has no revision {number}. Its history lists those there are.")
         parsed = _checked(old.info["record"], by)
         text = f"Reverted to revision {number}: {rules.need_reason(reason)}"
-        return _submit_update(run, parsed, rules.need_reason(text), by, None)
+        if not anyway:
+            _need_no_orphans(run, parsed, by)
+        newest = run.revisions.values_list("number", flat=True).first()
+        return _submit_update(run, parsed, rules.need_reason(text), by, newest)
 
 
 def link_study(*, handle: str, study: str, by: User) -> Job:
@@ -123,7 +148,7 @@ def link_study(*, handle: str, study: str, by: User) -> Job:
     lookup = Lookup(by)
     lookup.fetch([study])
     with transaction.atomic():
-        run = _known_run(handle)
+        run = known_run(handle)
         if fault := lookup.fault(study, "STUDY", "Study")[0]:
             raise Refused(fault)
         present = run.info["record"].get("study_id")
@@ -163,7 +188,7 @@ def remove_provenance(*, handle: str, by: User, dry_run: bool = False) -> list[R
     """
     rules.need_level(by, Level.ADMIN)
     with transaction.atomic():
-        run = _known_run(handle)
+        run = known_run(handle)
         claims = list(Relation.objects.filter(record=run).select_related("source", "target"))
         if not dry_run:
             relations.replace(record=run, edges=[])
@@ -185,22 +210,32 @@ def orphans(*, run: Item, record: Mapping[str, Any], user: User) -> list[Orphan]
     made = others.filter(type=Relation.Type.WAS_GENERATED_BY, source__handle__in=let_go)
     let_go -= set(made.values_list("source__handle", flat=True))
     uses = others.filter(type=Relation.Type.USED, target__handle__in=let_go).order_by("pk")
-    pairs = uses.values_list("target__handle", "source__handle")[:MOST_CONSUMERS]
     consumers: dict[str, list[str]] = {}
-    for dataset, consumer in pairs:
-        consumers.setdefault(dataset, []).append(consumer)
+    for dataset in sorted(let_go):
+        users = uses.filter(target__handle=dataset).values_list("source__handle", flat=True)
+        if some := list(users[: MOST_CONSUMERS + 1]):
+            consumers[dataset] = some
     named = references.named(
         [*consumers, *(one for some in consumers.values() for one in some)], user
     )
     return [
-        Orphan(named[dataset], [named[one] for one in dict.fromkeys(some)])
+        Orphan(
+            named[dataset],
+            [named[one] for one in dict.fromkeys(some[:MOST_CONSUMERS])],
+            has_more=len(some) > MOST_CONSUMERS,
+        )
         for dataset, some in consumers.items()
     ]
 
 
+def _need_no_orphans(run: Item, record: RunRecord, user: User) -> None:
+    if found := orphans(run=run, record=records.stored(record), user=user):
+        raise OrphansLeft(found)
+
+
 def changeable(handle: str, by: User) -> Item:
     """The run, held until the transaction ends, if `by` may change it. Raises Refused."""
-    run = _known_run(handle)
+    run = known_run(handle)
     rules.need_role(by, run, Role.METADATA_WRITE)
     rules.need_unlocked(run, by)
     return run
@@ -211,7 +246,8 @@ def may_change(run: Item, user: User) -> bool:
     return access.level(user) >= Level.WRITE and Role.METADATA_WRITE in access.roles(user, run)
 
 
-def _known_run(handle: str) -> Item:
+def known_run(handle: str) -> Item:
+    """The run, held until the transaction ends. Raises Refused."""
     run = rules.known(handle, for_update=True)
     rules.need_kind(run, ModelRun)
     rules.need_complete(run)

@@ -3,7 +3,7 @@ as far as it is right. Nothing is registered before it is submitted, and no row 
 """
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -13,13 +13,13 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Exists, OuterRef
 
-from jobs import lifecycle
+from jobs import batches, lifecycle
 from jobs.models import Batch, Job, Status
 from registry.access import Level
 from registry.model_runs import columns as headers
 from registry.model_runs import fingerprints, records, rows, spreadsheet
+from registry.model_runs.checking import LODGE, Checker, mark
 from registry.model_runs.columns import ERROR, JOB, RUN, STATUS, Columns
-from registry.model_runs.fingerprints import Same
 from registry.model_runs.records import Lookup
 from registry.model_runs.spreadsheet import Readable
 from registry.models import RunSheet, SheetRow
@@ -28,7 +28,6 @@ from registry.services.rules import Refused
 
 State = SheetRow.State
 CHUNK = 500  # rows that are checked and written together
-LODGE = "MODEL_RUN_PROV_LODGE"
 
 
 @dataclass(frozen=True)
@@ -64,7 +63,7 @@ def load(*, stream: Readable, file_name: str, owner: User) -> RunSheet:
         warnings=columns.warnings,
     )
     try:
-        _keep_rows(sheet, table, _Checker(columns, owner, lookup))
+        _keep_rows(sheet, table, Checker(columns, owner, lookup))
     except BaseException:
         sheet.delete()
         raise
@@ -77,28 +76,47 @@ def columns_of(sheet: RunSheet, user: User) -> Columns:
 
 
 def mend(*, sheet: RunSheet, number: int, cells: Sequence[str], by: User) -> SheetRow:
-    """Write a row anew and check it again. Raises Refused if it was submitted already."""
+    """Write a row anew and check it again, with those that were left out because they said what it
+    said. Raises NotAllowed, or Refused if it was submitted already."""
+    rules.need_level(by, Level.WRITE)
     if any("\0" in cell for cell in cells):
         raise Refused("A cell holds the character U+0000, which no text has. Remove it.")
     lookup = Lookup(by)
     layout = headers.layout_for(sheet.template.handle, by, lookup)
-    columns = headers.read_header(sheet.columns, layout)
+    checker = Checker(headers.read_header(sheet.columns, layout), by, lookup, sheet)
     with transaction.atomic():
         row = sheet.rows.select_for_update().get(number=number)
         if row.state == State.SUBMITTED:
             raise Refused(f"Row {number} was submitted meanwhile. Its job tells what became of it.")
-        checker = _Checker(columns, by, lookup)
-        checker.know(sheet.rows.exclude(pk=row.pk).exclude(fingerprint=""))
-        [checked] = checker.check([(number, [cell.strip() for cell in cells])])
-        checked.pk, checked.sheet = row.pk, sheet
-        checked.save()
+        former = row.fingerprint
+        checked = _checked_again(sheet, row, [cell.strip() for cell in cells], checker)
+        if former and former != checked.fingerprint:
+            for twin in sheet.rows.filter(fingerprint=former, state=State.EXISTING)[:CHUNK]:
+                _checked_again(sheet, twin, twin.cells, checker)
     return checked
 
 
-def force(*, sheet: RunSheet) -> int:
-    """Take the rows that exist already as new ones, because the user says so. Returns how many."""
+def force(*, sheet: RunSheet, by: User, number: int | None = None) -> int:
+    """Take rows that exist already as new ones, because the user says so: that one, or all. Returns
+    how many. Raises NotAllowed."""
+    rules.need_level(by, Level.WRITE)
     found = sheet.rows.filter(state=State.EXISTING)
-    return found.update(state=State.NEW, job=None)
+    if number is not None:
+        found = found.filter(number=number)
+    return found.update(state=State.NEW, is_forced=True)
+
+
+def discard(*, sheet: RunSheet, by: User) -> bool:
+    """Forget a sheet, or of one that was submitted the rows that were not. True if it is gone.
+    Raises NotAllowed."""
+    rules.need_level(by, Level.WRITE)
+    with transaction.atomic():
+        _hold(sheet)
+        sheet.rows.exclude(state=State.SUBMITTED).delete()
+        if sheet.rows.exists():
+            return False
+        sheet.delete()
+        return True
 
 
 def submit(*, sheet: RunSheet, by: User) -> Submission:
@@ -110,10 +128,7 @@ def submit(*, sheet: RunSheet, by: User) -> Submission:
     rules.need_level(by, Level.WRITE)
     job = None
     with transaction.atomic():
-        # Held, so that of two submissions at once the second finds the rows of the first taken: the
-        # user, because the same rows may be in two sheets.
-        User.objects.select_for_update(no_key=True).get(pk=sheet.owner_id)
-        RunSheet.objects.select_for_update().get(pk=sheet.pk)
+        _hold(sheet)
         retried = _retry(sheet, by)
         _leave_out_submitted(sheet)
         new = sheet.rows.filter(state=State.NEW)
@@ -125,17 +140,19 @@ def submit(*, sheet: RunSheet, by: User) -> Submission:
                 owner=by,
                 subject=sheet.template.handle,
             )
-            new.update(state=State.SUBMITTED, submission=job.session_id, job=None)
+            new.update(state=State.SUBMITTED, submission=job.session_id)
     if not count and not retried:
         raise Refused("No row of this sheet is left to register.")
     return Submission(job, count, retried)
 
 
-def take_back(*, sheet: RunSheet) -> int:
+def take_back(*, sheet: RunSheet, by: User) -> int:
     """Make the rows new again whose launch failed or was cancelled, so that they can be mended,
-    submitted or discarded. Returns how many. Should such a launch be tried again, it finds none."""
+    submitted or discarded. Returns how many. Should such a launch be tried again, it finds none.
+    Raises NotAllowed."""
+    rules.need_level(by, Level.WRITE)
     with transaction.atomic():
-        RunSheet.objects.select_for_update().get(pk=sheet.pk)
+        _hold(sheet)
         submitted = sheet.rows.filter(submission__isnull=False)
         ids = [one for one in set(submitted.values_list("submission", flat=True)) if one]
         # Held, so that nobody tries one again meanwhile.
@@ -144,21 +161,22 @@ def take_back(*, sheet: RunSheet) -> int:
         return submitted.filter(submission__in=taken).update(state=State.NEW, submission=None)
 
 
-def submitted_records(submission: UUID) -> Iterator[dict[str, Any]]:
-    """The records of the rows that were submitted together, in the order of the sheet."""
+def submitted_rows(submission: UUID) -> Iterator[SheetRow]:
+    """The rows that were submitted together, in the order of the sheet, without their cells."""
     found = SheetRow.objects.filter(submission=submission).order_by("number")
-    for record in found.values_list("record", flat=True).iterator(CHUNK):
-        yield record or {}
+    return found.only("record", "session_id", "is_forced").iterator(CHUNK)
 
 
 def faulty(sheet: RunSheet) -> Iterator[list[str]]:
     """The header and the faulty rows as they were written, each with what is wrong, as a table to
-    mend and upload again."""
-    header = list(sheet.columns)
+    mend and upload again. Cells beyond the header keep a column without one."""
+    found = sheet.rows.filter(state=State.FAULTY)
+    widest = max((len(row.cells) for row in found.only("cells").iterator(CHUNK)), default=0)
+    header = list(sheet.columns) + [""] * (widest - len(sheet.columns))
     at = next((n for n, text in enumerate(header) if text.strip().casefold() == ERROR), len(header))
     yield [*header[:at], ERROR, *header[at + 1 :]]
-    for row in sheet.rows.filter(state=State.FAULTY).iterator(CHUNK):
-        cells = (list(row.cells) + [""] * len(header))[: len(header)]
+    for row in found.iterator(CHUNK):
+        cells = list(row.cells) + [""] * (len(header) - len(row.cells))
         yield [*cells[:at], " ".join(told(row, header)), *cells[at + 1 :]]
 
 
@@ -211,9 +229,7 @@ def _job_rows(jobs: Any, columns: Columns) -> Iterator[list[str]]:
         yield rows.cells(record, columns, system)
 
 
-def _keep_rows(
-    sheet: RunSheet, table: Iterator[tuple[int, list[str]]], checker: "_Checker"
-) -> None:
+def _keep_rows(sheet: RunSheet, table: Iterator[tuple[int, list[str]]], checker: Checker) -> None:
     """Check and write the rows in pieces, so that nobody waits long for the database."""
     count = 0
     while chunk := list(itertools.islice(table, CHUNK)):
@@ -228,125 +244,38 @@ def _keep_rows(
     sheet.save(update_fields=["is_ready"])
 
 
+def _hold(sheet: RunSheet) -> None:
+    """So that of two who act on a sheet at once the second finds what the first has done."""
+    RunSheet.objects.select_for_update().get(pk=sheet.pk)
+
+
+def _checked_again(sheet: RunSheet, row: SheetRow, cells: list[str], checker: Checker) -> SheetRow:
+    [checked] = checker.check([(row.number, cells)])
+    checked.pk, checked.sheet, checked.session_id = row.pk, sheet, row.session_id
+    checked.save()
+    return checked
+
+
 def _retry(sheet: RunSheet, by: User) -> int:
     """Put the failed jobs of its rows back into the queue. One that no longer is failed was tried
-    again by somebody else, and needs nothing."""
-    found = list(sheet.rows.filter(state=State.RETRY))
-    for job in Job.objects.filter(session_id__in=[row.job for row in found], status=Status.FAILED):
-        lifecycle.retry(job, by=by)
-    sheet.rows.filter(pk__in=[row.pk for row in found]).update(
-        state=State.SUBMITTED, note="Its job was put back into the queue."
-    )
-    return len(found)
+    again by somebody else, and needs nothing; the row of one that is no longer kept is new."""
+    found = sheet.rows.filter(state=State.RETRY)
+    kept = Job.objects.filter(session_id=OuterRef("failed_job"))
+    found.exclude(Exists(kept)).update(state=State.NEW, failed_job=None)
+    jobs = Job.objects.filter(owner=by, session_id__in=found.values("failed_job"))
+    retried = batches.retry_all(jobs, by=by)
+    found.update(state=State.SUBMITTED, note="Its job was put back into the queue.")
+    return retried
 
 
 def _leave_out_submitted(sheet: RunSheet) -> None:
-    """Find the new rows that were submitted with another sheet since this one was checked. Those
-    that the user has forced have a note, and go."""
+    """Find the new rows that were submitted with another sheet since this one was checked. What is
+    missed, because it is being submitted at this moment, its job finds."""
     submitted = SheetRow.objects.filter(submission__isnull=False, sheet__owner=sheet.owner_id)
     same = submitted.filter(fingerprint=OuterRef("fingerprint"))
-    found = list(sheet.rows.filter(Exists(same), state=State.NEW, note=""))
-    earlier = fingerprints.earlier(
-        {row.fingerprint: row.record or {} for row in found}, sheet.owner
-    )
+    found = list(sheet.rows.filter(Exists(same), state=State.NEW, is_forced=False))
+    earlier = fingerprints.earlier({row.fingerprint or "" for row in found}, sheet.owner)
     left_out = [row for row in found if row.fingerprint in earlier]
     for row in left_out:
-        _mark_same(row, earlier[row.fingerprint])
-    SheetRow.objects.bulk_update(left_out, ["state", "note", "job"], batch_size=CHUNK)
-
-
-class _Checker:
-    """Checks the rows of one file, in pieces, and knows those that it has seen."""
-
-    def __init__(self, columns: Columns, user: User, lookup: Lookup) -> None:
-        self._columns = columns
-        self._user = user
-        self._lookup = lookup
-        self._seen: dict[str, int] = {}  # fingerprint -> number of the row
-
-    def know(self, others: Iterable[SheetRow]) -> None:
-        """Rows that are there already."""
-        self._seen |= {row.fingerprint: row.number for row in others}
-
-    def check(self, chunk: Sequence[tuple[int, list[str]]]) -> list[SheetRow]:
-        """These rows with what was found about them, not yet saved."""
-        read = [(number, cells, rows.read(cells, self._columns)) for number, cells in chunk]
-        self._lookup.fetch(
-            handle for _, _, row in read for handle in records.mentioned(row.data) if handle
-        )
-        named = self._named_jobs([row.job for _, _, row in read if row.job])
-        checked = [self._examined(number, cells, row, named) for number, cells, row in read]
-        self._compare([row for row in checked if row.state == State.NEW], named)
-        return checked
-
-    def _examined(
-        self, number: int, cells: list[str], row: rows.Row, named: Mapping[str, Job]
-    ) -> SheetRow:
-        faults = list(row.faults)
-        record = None
-        if row.data:
-            record, findings = records.examine(row.data, self._lookup)
-            written = {column for column, _ in faults}
-            placed = [(rows.place(one, row.data, self._columns), one.text) for one in findings]
-            # What cannot be read at all is told so, and not what it then lacks.
-            faults += [fault for fault in placed if fault[0] not in written or fault[0] < 0]
-        if row.job and row.job not in named:
-            text = f"You have no job {row.job}. Clear this cell to register the row as a new run."
-            faults.append((self._columns.at((JOB,)), text))
-        checked = SheetRow(number=number, cells=cells, faults=faults, state=State.FAULTY)
-        if record is not None and not faults:
-            checked.state = State.NEW
-            checked.record = records.stored(record)
-            checked.fingerprint = fingerprints.of(checked.record)
-            checked.job = named[row.job].session_id if row.job else None
-        return checked
-
-    def _named_jobs(self, ids: Iterable[str]) -> dict[str, Job]:
-        """The user's jobs that rows name, by the text that names them."""
-        uuids = {text: parsed for text in ids if (parsed := _uuid(text))}
-        found = Job.objects.filter(owner=self._user, session_id__in=set(uuids.values()))
-        jobs = {job.session_id: job for job in found.defer("traceback")}
-        return {text: jobs[parsed] for text, parsed in uuids.items() if parsed in jobs}
-
-    def _compare(self, good: list[SheetRow], named: Mapping[str, Job]) -> None:
-        """Tell the rows that exist already from the new ones (domain reference, 7.3)."""
-        jobs = {job.session_id: job for job in named.values()}
-        same = fingerprints.earlier({row.fingerprint: row.record or {} for row in good}, self._user)
-        for row in good:
-            job = jobs.get(row.job) if row.job else None
-            row.job = None
-            if job and _record_of(job) == row.fingerprint:
-                _mark(row, f"job {job.session_id}", job)
-            elif row.fingerprint in self._seen:
-                _mark(row, f"row {self._seen[row.fingerprint]} of this file")
-            elif found := same.get(row.fingerprint):
-                _mark_same(row, found)
-            self._seen.setdefault(row.fingerprint, row.number)
-
-
-def _mark(row: SheetRow, what: str, job: Job | None = None) -> None:
-    """Note what a row is the same as; one whose job has failed is to be tried again."""
-    is_failed = job is not None and job.status == Status.FAILED
-    row.state = State.RETRY if is_failed else State.EXISTING
-    row.note = f"The same as {what}{', which failed' if is_failed else ''}."
-    row.job = job.session_id if job else None
-
-
-def _mark_same(row: SheetRow, found: Same) -> None:
-    """Note what a row says again; where that failed it is to be tried again."""
-    row.state = State.RETRY if found.failed else State.EXISTING
-    row.note = f"The same as {found.what}."
-    row.job = found.failed
-
-
-def _record_of(job: Job) -> str:
-    """The fingerprint of the record that a job registers; empty for a job of another sort."""
-    record = records.normal(job.payload["record"]) if job.sub_type == LODGE else None
-    return fingerprints.of(record) if record else ""
-
-
-def _uuid(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None
+        mark(row, earlier[row.fingerprint or ""])
+    SheetRow.objects.bulk_update(left_out, ["state", "note", "failed_job"], batch_size=CHUNK)

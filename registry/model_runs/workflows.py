@@ -13,13 +13,15 @@ from django.urls import reverse
 
 from jobs import definitions, lifecycle
 from jobs.definitions import Link, Payload, PermanentError
+from jobs.models import Batch
 from jobs.worker import Run
-from registry import services
+from registry import references, services
+from registry.access import Level, Role
 from registry.kinds import Findings
-from registry.kinds.runs import ModelRun, RecordStatus, RunRecord
-from registry.model_runs import records, sheets
+from registry.kinds.runs import ModelRun, RecordStatus, RunRecord, fingerprint_of
+from registry.model_runs import fingerprints, records, sheets
 from registry.model_runs.records import Lookup
-from registry.model_runs.services import changeable
+from registry.model_runs.services import changeable, known_run
 from registry.models import Item, RunSheet
 from registry.provenance import documents, relations
 from registry.provenance.relations import RunParts
@@ -27,9 +29,13 @@ from registry.services import Refused, rules
 
 
 class LodgePayload(Payload):
+    """What was submitted. `revalidate` is a wire fact: a job always checks. `once` says that no
+    second run is wanted that says the same; then the job gives the one that is there."""
+
     record: dict[str, Any]
     revalidate: bool = False
     user_info: str = ""
+    once: bool = False
 
 
 class LodgeOnlyPayload(Payload):
@@ -72,6 +78,7 @@ class BatchPayload(Payload):
 
     records: list[dict[str, Any]]
     user_info: str = ""
+    once: bool = False
     sheet: UUID | None = None
 
 
@@ -90,8 +97,12 @@ class BatchResult(Payload):
 def lodge_model_run(run: Run, payload: LodgePayload) -> LodgeResult:
     """Register a model run and write its edges."""
     record = _record(payload.record)
+    if payload.once:
+        fingerprint = fingerprint_of(records.stored(record))
+        if there := fingerprints.registered(fingerprint, run.owner):
+            return _lodged(there)
     lookup = Lookup(run.owner)
-    parts = _parts(record, lookup)
+    parts = _parts(record, lookup, run)
     handle = services.mint()
     item = services.create(
         handle=handle,
@@ -115,7 +126,7 @@ def update_model_run(run: Run, payload: UpdatePayload) -> LodgeResult:
     """Put another record in the place of a run's, as a new revision, and its edges in the place of
     the former ones."""
     record = _record(payload.updated_record)
-    parts = _parts(record, Lookup(run.owner))
+    parts = _parts(record, Lookup(run.owner), run)
     item = _changeable(payload.model_run_record_id, run)
     try:
         services.rewrite(
@@ -126,7 +137,8 @@ def update_model_run(run: Run, payload: UpdatePayload) -> LodgeResult:
             seen=payload.seen,
         )
     except Refused as refused:
-        raise PermanentError(f"{refused} Nothing was changed; edit the run again.") from None
+        told = str(refused).rstrip(".")
+        raise PermanentError(f"{told}. Nothing was changed; edit the run again.") from None
     relations.replace(record=item, edges=relations.of_run(run=item, parts=parts))
     return _lodged(item)
 
@@ -142,9 +154,10 @@ def lodge_only(run: Run, payload: LodgeOnlyPayload) -> LodgeResult:
     """Write the edges and the document of a run anew, after a link to a study or as a repair.
 
     They are those of the record that the run has by then, so that an edit which came between is
-    not undone in the graph.
+    not undone in the graph; what is named need not be right today, unless `revalidate`. A lock does
+    not matter, because nothing changes in the item.
     """
-    return _lodged(_relodged(payload.model_run_record_id, run))
+    return _lodged(_relodged(payload.model_run_record_id, run, payload.revalidate))
 
 
 @definitions.job(
@@ -155,7 +168,7 @@ def lodge_only(run: Run, payload: LodgeOnlyPayload) -> LodgeResult:
 )
 def update_lodge_only(run: Run, payload: UpdateLodgeOnlyPayload) -> None:
     """As MODEL_RUN_LODGE_ONLY; an administrator's repair after an edit."""
-    _relodged(payload.model_run_record_id, run)
+    _relodged(payload.model_run_record_id, run, payload.revalidate)
 
 
 @definitions.job(
@@ -168,27 +181,34 @@ def update_lodge_only(run: Run, payload: UpdateLodgeOnlyPayload) -> None:
 )
 def submit_batch(run: Run, payload: BatchPayload) -> BatchResult:
     """Launch one job for each record, in order; each is checked by its own job."""
-    found = list(sheets.submitted_records(run.job.session_id)) if payload.sheet else payload.records
+    rows = list(sheets.submitted_rows(run.job.session_id)) if payload.sheet else []
+    wanted = [(row.record or {}, not row.is_forced) for row in rows]
+    wanted += [(record, payload.once) for record in payload.records]
     payloads = [
-        LodgePayload(record=record, revalidate=True, user_info=payload.user_info)
-        for record in found
+        LodgePayload(record=record, revalidate=True, user_info=payload.user_info, once=once)
+        for record, once in wanted
     ]
     title = f"{len(payloads):,} model run{'s' if len(payloads) != 1 else ''}"
     if payload.sheet:
-        name = RunSheet.objects.values_list("file_name", flat=True).get(pk=payload.sheet)
-        title = f"{title} of {name}"
+        sheet = RunSheet.objects.filter(pk=payload.sheet).first()
+        if sheet is None:
+            raise PermanentError("The table that it was to launch is no longer there.")
+        title = f"{title} of {sheet.file_name}"
     batch = lifecycle.submit_batch(
         sub_type="MODEL_RUN_PROV_LODGE",
         payloads=payloads,
         owner=run.owner,
         title=title,
+        session_ids=[row.session_id for row in rows] or None,
     )
     return BatchResult(batch_id=batch.pk)
 
 
-def batch_links(user: User, batch_id: UUID) -> list[Link]:
-    """What is offered for a batch of runs: its table, with what became of each row."""
-    return [Link("Download CSV", reverse("run-batch-csv", args=[batch_id]))]
+def batch_links(user: User, batch: Batch) -> list[Link]:
+    """What is offered for a batch of runs: to its owner its table, with what became of each row."""
+    if batch.owner_id != user.pk:
+        return []
+    return [Link("Download CSV", reverse("run-batch-csv", args=[batch.pk]))]
 
 
 definitions.offer_batch_links("MODEL_RUN_PROV_LODGE", batch_links)
@@ -201,8 +221,14 @@ def _record(data: dict[str, Any]) -> RunRecord:
         raise PermanentError(" ".join(findings.lines())) from None
 
 
-def _parts(record: RunRecord, lookup: Lookup) -> RunParts:
-    """The items that the record names. Raises PermanentError with every finding."""
+def _parts(record: RunRecord, lookup: Lookup, run: Run) -> RunParts:
+    """The items that the record names, which nobody deletes before the transaction ends. Raises
+    PermanentError with every finding, or where the owner may no longer change the registry."""
+    try:
+        rules.need_level(run.owner, Level.WRITE)
+    except Refused as refused:
+        raise PermanentError(str(refused)) from None
+    references.hold(set(records.mentioned(records.stored(record))))
     if findings := records.check(record, lookup):
         raise PermanentError(" ".join(finding.text for finding in findings))
     return records.parts(record, lookup)
@@ -224,11 +250,24 @@ def _content(handle: str, record: RunRecord, parts: RunParts) -> ModelRun:
     )
 
 
-def _relodged(handle: str, run: Run) -> Item:
-    item = _changeable(handle, run)
+def _relodged(handle: str, run: Run, revalidate: bool) -> Item:
+    lookup = Lookup(run.owner)
+    try:
+        item = known_run(handle)
+        rules.need_role(run.owner, item, Role.METADATA_WRITE)
+    except Refused as refused:
+        raise PermanentError(str(refused)) from None
     record = _record(item.info["record"])
-    parts = _parts(record, Lookup(run.owner))
-    services.amend(item=item, content=_content(handle, record, parts))
+    if revalidate:
+        parts = _parts(record, lookup, run)
+    else:
+        lookup.fetch(records.mentioned(item.info["record"]))
+        lookup.fetch_used(record.workflow_template_id)
+        try:
+            parts = records.parts(record, lookup)
+        except KeyError as missing:
+            raise PermanentError(f"The run names {missing}, which is not there.") from None
+    services.amend(item=item, content=_content(item.handle, record, parts))
     relations.replace(record=item, edges=relations.of_run(run=item, parts=parts))
     return item
 

@@ -118,6 +118,13 @@ class Item(models.Model):
         default=dict, blank=True, help_text="What the system keeps beside the content."
     )
     search_text = models.TextField(editable=False)
+    fingerprint = models.CharField(  # noqa: DJ001 - most items have none, and no place in its index
+        max_length=64,
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="Of what a model run says: the same for two that say the same.",
+    )
     is_complete = models.BooleanField(default=True, help_text="Otherwise it is a seed.")
     is_locked = models.BooleanField(default=False)
     by_hand = models.BooleanField(default=True, help_text="People register items of its kind.")
@@ -162,6 +169,11 @@ class Item(models.Model):
         # Explore sorts by id (which is by creation), update and name, of all, of a kind, of an
         # owner. by_hand is in none: SQLite would think that most rows have it, and sort them all.
         indexes = [
+            models.Index(
+                fields=["fingerprint"],
+                condition=Q(fingerprint__isnull=False),
+                name="item_fingerprint",
+            ),
             models.Index(fields=["subtype", "-id"], name="item_of_kind"),
             models.Index(fields=["owner", "-id"], name="item_of_owner"),
             models.Index(fields=["updated_at", "id"], name="item_updated"),

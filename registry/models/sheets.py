@@ -21,6 +21,7 @@ class RunSheet(models.Model):
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="run_sheets"
     )
+    # No index: nobody asks for the sheets of a template, and items are never removed.
     template = models.ForeignKey(
         Item, on_delete=models.PROTECT, related_name="+", db_index=False, verbose_name="workflow"
     )
@@ -67,8 +68,14 @@ class SheetRow(models.Model):
     )
     note = models.TextField(blank=True, help_text="What it is the same as.")
     record = models.JSONField(null=True, help_text="The run's record, where nothing is wrong.")
-    fingerprint = models.CharField(max_length=64, blank=True)
-    job = models.UUIDField(null=True, help_text="Session id of the job that it says it has.")
+    fingerprint = models.CharField(max_length=64, null=True)  # noqa: DJ001 - most indexes skip it
+    is_forced = models.BooleanField(
+        default=False, help_text="To be registered although there is one that says the same."
+    )
+    session_id = models.UUIDField(default=uuid.uuid4, help_text="What its job is to have.")
+    failed_job = models.UUIDField(
+        null=True, help_text="Session id of the job that is to be tried again instead."
+    )
     submission = models.UUIDField(
         null=True, help_text="Session id of the job that launches the batch it went into."
     )
@@ -82,8 +89,13 @@ class SheetRow(models.Model):
             models.Index(fields=["sheet", "state", "number"], name="sheet_row_state"),
             models.Index(
                 fields=["fingerprint"],
+                condition=models.Q(fingerprint__isnull=False),
+                name="sheet_row_fingerprint",
+            ),
+            models.Index(
+                fields=["submission", "number"],
                 condition=models.Q(submission__isnull=False),
-                name="sheet_row_submitted",
+                name="sheet_row_submission",
             ),
         ]
 

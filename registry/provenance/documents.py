@@ -8,6 +8,7 @@ import itertools
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import unquote
 
 from django.contrib.auth.models import User
 from prov.constants import PROV_TYPE
@@ -19,7 +20,18 @@ from registry.kinds.base import Category
 from registry.kinds.runs import ModelRun, RunRecord
 from registry.models import Item, Relation
 from registry.provenance import formats, relations
-from registry.provenance.draft import RESOLVER, Attributes, Draft, Names, at, period, plan, role
+from registry.provenance.draft import (
+    NOTES,
+    RESOLVER,
+    Attributes,
+    Draft,
+    Names,
+    at,
+    local_name,
+    period,
+    plan,
+    role,
+)
 from registry.provenance.relations import Derivation, Edge, RunParts
 
 Type = Relation.Type
@@ -182,10 +194,18 @@ def _as_seen(document: ProvDocument, home: str, user: User) -> ProvDocument:
             return names.in_text(value)
         return names.of(handles[value]) if value in handles else value
 
+    def told_key(name: QualifiedName) -> QualifiedName:
+        """People choose the keys of notes, which may hold an id, too."""
+        if name.namespace.uri != NOTES:
+            return name
+        return name.namespace[local_name(names.in_text(unquote(name.localpart)))]
+
     for record in document.get_records():
         is_told = record.identifier is None or handles.get(record.identifier) not in hidden
         attributes = [
-            (key, told(value)) for key, value in record.attributes if is_told or key == PROV_TYPE
+            (told_key(key), told(value))
+            for key, value in record.attributes
+            if is_told or key == PROV_TYPE
         ]
         copy.new_record(record.get_type(), told(record.identifier), attributes)
     return copy

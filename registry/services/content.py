@@ -274,6 +274,7 @@ def _write(
     item.info = info
     item.display_name = info["display_name"]
     item.search_text = item.kind.words(info)
+    item.fingerprint = item.kind.fingerprint(info)
     item.is_complete = True
     item.updated_at = now
     is_new = item.pk is None

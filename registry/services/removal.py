@@ -9,7 +9,7 @@ from django.utils import timezone
 from jobs.models import Job
 from registry import search
 from registry.access import Level
-from registry.models import Item, PersonLink, Relation, Tombstone
+from registry.models import Item, PersonLink, Relation, SheetRow, Tombstone
 from registry.services import rules
 from registry.services.rules import Refused
 
@@ -38,6 +38,10 @@ def dependents(item: Item) -> list[str]:
     jobs = Job.objects.unfinished().annotate(text=Cast("payload", TextField()))
     waiting = jobs.filter(text__contains=f'"{item.handle}"').values_list("session_id", flat=True)
     found += [f"Job {one}, which names it, has not finished" for one in waiting[: SHOWN + 1]]
+    launches = Job.objects.unfinished().filter(sub_type="MODEL_RUN_BATCH_SUBMIT")
+    rows = SheetRow.objects.filter(submission__in=launches.values("session_id"))
+    if rows.annotate(text=Cast("record", TextField())).filter(text__contains=f'"{item.handle}"'):
+        found.append("A table of model runs that is being launched names it")
     return found if len(found) <= SHOWN else [*found[:SHOWN], "and more"]
 
 
@@ -65,7 +69,7 @@ def delete(*, handle: str, reason: str, by: User) -> bool:
         search.remove(item)
         # Its grants stay: they say who may see the name on the tombstone.
         item.info, item.system, item.search_text, item.version_reason = {}, {}, "", ""
-        item.deleted_at = timezone.now()
+        item.fingerprint, item.deleted_at = None, timezone.now()
         item.save()
         Tombstone.objects.create(item=item, reason=text, by=by)
     return True

@@ -38,10 +38,9 @@ def revision(request: HtmxRequest, handle: str, number: int) -> HttpResponse:
     status = 200
     if request.method == "POST":
         try:
-            revert = runs.revert if context["reader"].is_run else services.revert
-            revert(
-                handle=handle, number=number, reason=request.POST.get("reason", ""), by=request.user
-            )
+            _revert(request, context["reader"].is_run, handle, number)
+        except runs.OrphansLeft as left:
+            context["orphans"] = left.orphans
         except services.Refused as refused:
             context["refusal"] = str(refused)
         except Findings as findings:
@@ -90,6 +89,15 @@ def new_version(request: HtmxRequest, handle: str) -> HttpResponse:
         }
     status = UNPROCESSABLE if request.method == "POST" else 200
     return render(request, "registry/item_new_version.html", context, status=status)
+
+
+def _revert(request: HtmxRequest, is_run: bool, handle: str, number: int) -> None:
+    reason, by = request.POST.get("reason", ""), request.user
+    if is_run:
+        anyway = "anyway" in request.POST
+        runs.revert(handle=handle, number=number, reason=reason, by=by, anyway=anyway)
+    else:
+        services.revert(handle=handle, number=number, reason=reason, by=by)
 
 
 def _with_changes(item: Item, revisions: list[Revision]) -> list[dict[str, Any]]:

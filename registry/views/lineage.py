@@ -1,5 +1,6 @@
 """The lineage of an item: drawn, as tables, and as files for a spreadsheet."""
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,7 @@ from registry.provenance.lineage import DEEPEST, Graph, Node, WrongDepth, walk
 from registry.provenance.reach import Query
 from registry.views.common import item_for, item_page
 
+DIGITS = re.compile("[0-9]{1,9}")
 MOST_NAMED = 50  # that name an item
 MOST_DRAWN, MOST_LINES = 500, 1_000  # items and relations of a drawing
 MOST_LISTED = 500  # items, and relations
@@ -156,7 +158,7 @@ def _relations(graph: Graph) -> Iterator[Iterable[object]]:
 def _depth(text: str) -> int:
     """The depth that an address says, 0 for none."""
     text = text.strip()
-    if text and not (text.isascii() and text.isdecimal() and int(text[:9]) <= DEEPEST):
+    if text and not (DIGITS.fullmatch(text) and int(text) <= DEEPEST):
         raise WrongDepth(text[:20])
     return int(text or 0)
 

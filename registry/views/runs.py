@@ -31,6 +31,7 @@ from registry.views.forms import form_page
 
 NOTHING_NEW = 204  # htmx leaves the page as it is and asks again later
 REGISTERS, LAUNCHES = "MODEL_RUN_PROV_LODGE", "MODEL_RUN_BATCH_SUBMIT"
+UPDATES = "MODEL_RUN_UPDATE"
 TEMPLATE = "MODEL_RUN_WORKFLOW_TEMPLATE"
 STUDY = Shape("study", "Study", "", "item", required=True, of="STUDY")
 OFFERED = 12  # workflow templates
@@ -84,8 +85,8 @@ def register(request: HtmxRequest, handle: str) -> HttpResponse:
 @require_safe
 def follow(request: HtmxRequest, session_id: UUID) -> HttpResponse:
     """The job that registers a run or launches a batch, until it leads to what it made."""
-    jobs = Job.objects.visible_to(request.user).select_related("owner")
-    job = get_object_or_404(jobs, session_id=session_id, sub_type__in=[REGISTERS, LAUNCHES])
+    own = Job.objects.filter(owner=request.user, sub_type__in=[REGISTERS, LAUNCHES])
+    job = get_object_or_404(own.select_related("owner"), session_id=session_id)
     if job.result:
         leads = HttpResponseClientRedirect if request.htmx else redirect
         return leads(_made(job))
@@ -112,7 +113,13 @@ def job(request: HtmxRequest, handle: str) -> HttpResponse:
 def job_panel(request: HtmxRequest, item: Item) -> dict[str, Any]:
     """The context of the panel with the latest job of a run, if that is kept."""
     found = job_of(item)
-    return _panel(request, found, reverse("run-panel", args=[item.handle])) if found else {}
+    if found is None:
+        return {}
+    is_own = found.owner_id == request.user.pk
+    failed = found if found.status == Status.FAILED and is_own else None
+    return _panel(request, found, reverse("run-panel", args=[item.handle])) | {
+        "failed_edit": failed if failed and failed.sub_type == UPDATES else None
+    }
 
 
 def job_of(item: Item) -> Job | None:
@@ -141,7 +148,10 @@ def edit(request: HtmxRequest, handle: str) -> HttpResponse:
     except services.Refused as refused:
         context["refusal"] = str(refused)
         return render(request, "registry/runs/form.html", context, status=UNPROCESSABLE)
-    form = RunForm(layout, request.user, request.POST or None, item.info["record"])
+    if failed := _failed_edit(request, item):
+        context["reason"] = context["reason"] or failed.payload["reason"]
+    record = failed.payload["updated_record"] if failed else item.info["record"]
+    form = RunForm(layout, request.user, request.POST or None, record)
     context |= {"template": layout.template, "layout": layout, "dropped": form.dropped}
 
     def save(form: RunForm) -> HttpResponse | None:
@@ -198,12 +208,24 @@ def _initial(request: HtmxRequest) -> Mapping[str, Any]:
     """What the form begins with."""
     if handle := request.GET.get("from", ""):
         return dict(_run(request, handle).info["record"])
-    if session_id := request.GET.get("job", ""):
-        jobs = Job.objects.visible_to(request.user).filter(sub_type=REGISTERS)
-        found = jobs.filter(session_id__in=_uuids(session_id)).first()
-        return records.normal(found.payload["record"]) or {} if found else {}
+    if job := _own_job(request, REGISTERS):
+        return records.normal(job.payload["record"]) or {}
     person = services.person_of(request.user)
     return {"associations": {"modeller_id": person.handle}} if person else {}
+
+
+def _failed_edit(request: HtmxRequest, item: Item) -> Job | None:
+    """The edit of that run that `?job=ID` could not save, so that nothing typed is lost."""
+    job = _own_job(request, UPDATES)
+    is_of = job is not None and job.payload["model_run_record_id"] == item.handle
+    return job if is_of else None
+
+
+def _own_job(request: HtmxRequest, sub_type: str) -> Job | None:
+    """The user's job that `?job=ID` names, if it is of that kind."""
+    ids = _uuids(request.GET.get("job", ""))
+    own = Job.objects.filter(owner=request.user, sub_type=sub_type)
+    return own.filter(session_id__in=ids).first()
 
 
 def _run(request: HtmxRequest, handle: str) -> Item:
@@ -232,17 +254,18 @@ def _updated(
     if form.stored == item.info["record"]:
         context["unchanged"] = True
         return None
-    orphans = runs.orphans(run=item, record=form.record, user=request.user)
-    if orphans and "anyway" not in request.POST:
-        context["orphans"] = orphans
+    try:
+        runs.update(
+            handle=item.handle,
+            record=form.record,
+            reason=context["reason"],
+            by=request.user,
+            seen=context["seen"],
+            anyway="anyway" in request.POST,
+        )
+    except runs.OrphansLeft as left:
+        context["orphans"] = left.orphans
         return None
-    runs.update(
-        handle=item.handle,
-        record=form.record,
-        reason=context["reason"],
-        by=request.user,
-        seen=context["seen"],
-    )
     messages.success(request, "The change is on its way; the panel follows its job.")
     return redirect(item)
 

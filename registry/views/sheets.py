@@ -1,6 +1,7 @@
 """Many runs by a table: uploading it, seeing what is wrong in it, mending, submitting, and getting
 it back with what became of each row."""
 
+import re
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from jobs.models import Batch, Job
 from provena.http import HtmxRequest, csv_file, wants_fragment
 from provena.paging import keyset
-from registry import services
+from registry import references, services
 from registry.model_runs import columns as headers
 from registry.model_runs import sheets
 from registry.model_runs.columns import MARKER, OWN, SYSTEM, Columns
@@ -24,6 +25,7 @@ from registry.views.common import UNPROCESSABLE, item_for
 State = SheetRow.State
 RECENT = 20  # sheets
 PAGE = 25  # rows
+ROW = re.compile("[0-9]{1,9}")
 LOOKED_AT = 1_000  # faulty rows, to see which columns have faults
 
 
@@ -48,7 +50,10 @@ def upload(request: HtmxRequest) -> HttpResponse:
     own = RunSheet.objects.filter(owner=request.user, is_ready=True).select_related("template")
     recent = list(own[:RECENT])
     counts = SheetRow.counts_of(recent)
-    context["sheets"] = [(sheet, counts[sheet.pk]) for sheet in recent]
+    named = references.named({sheet.template.handle for sheet in recent}, request.user)
+    context["sheets"] = [
+        (sheet, counts[sheet.pk], named[sheet.template.handle]) for sheet in recent
+    ]
     return render(request, "registry/runs/upload.html", context, status=status)
 
 
@@ -65,8 +70,10 @@ def sheet(request: HtmxRequest, sheet_id: UUID) -> HttpResponse:
     shown = _shown(found, request)
     if state == State.FAULTY:
         shown = _wrong_first(shown, rows)
+    handle = found.template.handle
     context = {
         "sheet": found,
+        "template": references.named({handle}, request.user)[handle],
         "counts": [(State(name), count) for name, count in counts.items() if count],
         "total": sum(counts.values()),
         "good": counts[State.NEW] + counts[State.RETRY],
@@ -122,10 +129,17 @@ def submit(request: HtmxRequest, sheet_id: UUID) -> HttpResponse:
 
 @require_POST
 def force(request: HtmxRequest, sheet_id: UUID) -> HttpResponse:
-    """Take rows that exist already for new ones."""
+    """Take rows that exist already for new ones: the one that is named, or all."""
     found = _sheet(request, sheet_id)
-    count = sheets.force(sheet=found)
-    messages.success(request, f"{count} rows will be registered although they exist already.")
+    number = request.POST.get("row", "")
+    only = int(number) if ROW.fullmatch(number) else None
+    try:
+        count = sheets.force(sheet=found, by=request.user, number=only)
+    except services.Refused as refused:
+        messages.error(request, str(refused))
+    else:
+        what = "1 row" if count == 1 else f"{count} rows"
+        messages.success(request, f"{what} will be registered although it is there already.")
     return redirect(found)
 
 
@@ -133,8 +147,12 @@ def force(request: HtmxRequest, sheet_id: UUID) -> HttpResponse:
 def take_back(request: HtmxRequest, sheet_id: UUID) -> HttpResponse:
     """Take the rows back whose launch failed."""
     found = _sheet(request, sheet_id)
-    count = sheets.take_back(sheet=found)
-    messages.success(request, f"{count} row{'' if count == 1 else 's'} can be submitted again.")
+    try:
+        count = sheets.take_back(sheet=found, by=request.user)
+    except services.Refused as refused:
+        messages.error(request, str(refused))
+    else:
+        messages.success(request, f"{count} row{'' if count == 1 else 's'} can be submitted again.")
     return redirect(found)
 
 
@@ -142,13 +160,16 @@ def take_back(request: HtmxRequest, sheet_id: UUID) -> HttpResponse:
 def discard(request: HtmxRequest, sheet_id: UUID) -> HttpResponse:
     """Forget a table, of which what was submitted stays."""
     found = _sheet(request, sheet_id)
-    if found.rows.filter(submission__isnull=False).exists():
-        found.rows.filter(submission=None).delete()
-        messages.success(request, "The rows that were not submitted are gone.")
+    try:
+        is_gone = sheets.discard(sheet=found, by=request.user)
+    except services.Refused as refused:
+        messages.error(request, str(refused))
         return redirect(found)
-    found.delete()
-    messages.success(request, f"{found.file_name} is gone. Nothing of it was registered.")
-    return redirect("run-sheets")
+    if is_gone:
+        messages.success(request, f"{found.file_name} is gone. Nothing of it was registered.")
+        return redirect("run-sheets")
+    messages.success(request, "The rows that were not submitted are gone.")
+    return redirect(found)
 
 
 @require_safe
@@ -173,7 +194,7 @@ def faulty_csv(request: HtmxRequest, sheet_id: UUID) -> HttpResponseBase:
 @require_safe
 def batch_csv(request: HtmxRequest, batch_id: UUID) -> HttpResponseBase:
     """A batch of runs as a table, with what became of each."""
-    batch = get_object_or_404(Batch.objects.visible_to(request.user), pk=batch_id)
+    batch = get_object_or_404(Batch, owner=request.user, pk=batch_id)
     try:
         table = sheets.of_batch(batch, request.user)
     except services.Refused as refused:
@@ -247,11 +268,11 @@ def _fields(sheet: RunSheet, row: SheetRow, request: HtmxRequest) -> list[dict[s
     return [
         {
             "name": f"c{place}",
-            "title": titles.get(place, header),
+            "title": titles.get(place) or header or f"Column {place + 1}",
             "header": "" if header.casefold() == titles.get(place, "").casefold() else header,
             "value": row.cells[place] if place < len(row.cells) else "",
             "faults": [text for at, text in row.faults if at == place],
-            "is_hidden": place not in titles,
+            "is_hidden": place not in titles and place not in {at for at, _ in row.faults},
         }
         for place, header in enumerate(sheet.columns)
     ]

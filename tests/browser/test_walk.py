@@ -25,7 +25,7 @@ MakeItem = Callable[..., Item]
 def fill_in_a_model(page: Page) -> None:
     """The form of a model, from the top bar."""
     page.get_by_role("link", name="Register", exact=True).click()
-    page.get_by_role("link", name="Model").click()
+    page.get_by_role("link", name="Model", exact=True).click()
     page.get_by_label("Display name").fill(MODEL["display_name"])
     page.get_by_label("Model name").fill(MODEL["name"])
     page.get_by_label("Description").fill(MODEL["description"])

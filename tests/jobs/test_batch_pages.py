@@ -1,6 +1,5 @@
 """The page of a batch: what it tells, its list, its updates, and what is done to all its jobs."""
 
-import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -265,8 +264,8 @@ def test_a_row_links_to_what_its_job_made_if_that_may_be_read(
 def test_links_that_are_offered_for_a_kind_are_shown(
     signed_in: Client, user: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def links(user: User, batch_id: uuid.UUID) -> list[Link]:
-        return [Link("Download CSV", f"/runs/{batch_id}.csv")]
+    def links(user: User, batch: Batch) -> list[Link]:
+        return [Link("Download CSV", f"/runs/{batch.pk}.csv")]
 
     offered = {"MODEL_RUN_PROV_LODGE": links}
     monkeypatch.setattr(definitions._registry, "batch_links", offered)

@@ -12,6 +12,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from jobs import progress
 from jobs.models import Batch, Job, Status, no_worker
+from registry.kinds.runs import fingerprint_of
 from registry.management.content import add_user, opened, told, user_named
 from registry.management.import_lines import entry, written
 from registry.model_runs import fingerprints, records, services, sheets
@@ -85,7 +86,7 @@ class Command(BaseCommand):
             sheet.delete()
             raise
         if options["force"]:
-            counts[State.NEW] += sheets.force(sheet=sheet)
+            counts[State.NEW] += sheets.force(sheet=sheet, by=owner)
             counts[State.EXISTING] = 0
         outcome = {
             "submitted": counts[State.NEW],
@@ -107,10 +108,9 @@ class Command(BaseCommand):
         lines = _read(stream, options["file"])
         good, faults = _checked(lines, Lookup(owner))
         self._blame(faults, len(lines), len(lines) - len(good), options)
-        new = {fingerprints.of(record): record for record in good}
+        new = {fingerprint_of(record): record for record in good}
         if not options["force"]:
-            present = fingerprints.earlier(new, owner) | fingerprints.waiting(new, owner)
-            for fingerprint, same in present.items():
+            for fingerprint, same in fingerprints.earlier(new, owner).items():
                 if not same.failed:  # what failed is no run
                     del new[fingerprint]
         batch = good if options["force"] else list(new.values())
@@ -123,7 +123,7 @@ class Command(BaseCommand):
         if options["dry_run"] or not batch:
             return None, outcome
         with told():
-            job = services.register_batch(batch=batch, owner=owner)
+            job = services.register_batch(batch=batch, owner=owner, once=not options["force"])
         return job, outcome | {"session_id": str(job.session_id)}
 
     def _blame(self, faults: Iterable[str], total: int, faulty: int, options: Any) -> None:

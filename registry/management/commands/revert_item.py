@@ -26,6 +26,9 @@ class Command(BaseCommand):
         parser.add_argument("revision", type=int, help="Its number; the item's history lists them.")
         add_user(parser, "Who reverts it.")
         add_reason(parser)
+        parser.add_argument(
+            "--anyway", action="store_true", help="Of a run: even if data would lose its origin."
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         by = user_named(options["user"])
@@ -46,6 +49,10 @@ class Command(BaseCommand):
         """A run is reverted by a job, because its provenance changes with it."""
         with told():
             job = runs.revert(
-                handle=options["id"], number=options["revision"], reason=options["reason"], by=by
+                handle=options["id"],
+                number=options["revision"],
+                reason=options["reason"],
+                by=by,
+                anyway=options["anyway"],
             )
         self.stdout.write(f"{options['id']} is being reverted; job {job.session_id}.")

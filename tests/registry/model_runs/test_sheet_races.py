@@ -98,7 +98,7 @@ def test_a_launch_that_is_retried_while_its_rows_are_taken_back_doubles_nothing(
             return False
         return True
 
-    taken, _ = each_at_once(lambda: sheets.take_back(sheet=sheet), retry)
+    taken, _ = each_at_once(lambda: sheets.take_back(sheet=sheet, by=user), retry)
     drain()
     if taken:
         sheets.submit(sheet=sheet, by=user)

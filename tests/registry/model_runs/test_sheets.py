@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 
-from jobs import lifecycle
+from jobs import lifecycle, worker
 from jobs.models import Batch, Job, Status
 from provena import tables
 from registry import services
@@ -178,7 +178,7 @@ def test_a_file_that_was_uploaded_twice_is_registered_once(workflow: Workflow, u
         "EXISTING",
         "The same as row 2 of runs.csv, submitted before.",
     )
-    sheets.force(sheet=second)
+    sheets.force(sheet=second, by=user)
     assert sheets.submit(sheet=second, by=user).new == 1
 
 
@@ -202,7 +202,7 @@ def failed(workflow: Workflow, user: User, quiet: None) -> Job:
 
 def test_a_row_whose_job_failed_is_tried_again(workflow: Workflow, user: User, failed: Job) -> None:
     sheet = load_rows(workflow, user, row_of(workflow, user))
-    assert (only(sheet).state, only(sheet).job) == ("RETRY", failed.session_id)
+    assert (only(sheet).state, only(sheet).failed_job) == ("RETRY", failed.session_id)
     done = sheets.submit(sheet=sheet, by=user)
     assert (done.job, done.new, done.retried) == (None, 0, 1)
     drain()
@@ -218,14 +218,14 @@ def test_a_batch_is_downloaded_and_its_failed_row_tried_again_as_it_is(
     file = again(sheets.of_batch(Batch.objects.get(), user))
     assert b"only a reserved id" in file
     row = only(load(file, user))
-    assert (row.state, row.job) == ("RETRY", failed.session_id)
+    assert (row.state, row.failed_job) == ("RETRY", failed.session_id)
     assert row.note == f"The same as job {failed.session_id}, which failed."
 
 
 def test_a_failed_row_that_was_mended_is_new(workflow: Workflow, user: User, failed: Job) -> None:
     cells = {"_job_id": str(failed.session_id), "display name": "Mended"}
     sheet = load_rows(workflow, user, row_of(workflow, user, cells=cells))
-    assert (only(sheet).state, only(sheet).job) == ("NEW", None)
+    assert (only(sheet).state, only(sheet).failed_job) == ("NEW", None)
 
 
 def test_a_job_of_another_user_is_unknown(
@@ -255,7 +255,7 @@ def test_existing_rows_are_registered_once_more_by_force(workflow: Workflow, use
     sheet = load_rows(workflow, user, row_of(workflow, user))
     with pytest.raises(Refused):
         sheets.submit(sheet=sheet, by=user)
-    assert sheets.force(sheet=sheet) == 1
+    assert sheets.force(sheet=sheet, by=user) == 1
     sheets.submit(sheet=sheet, by=user)
     drain()
     assert run_count() == 2
@@ -324,7 +324,11 @@ def test_a_mended_row_is_checked_again(workflow: Workflow, user: User) -> None:
     sheets.mend(
         sheet=sheet, number=2, cells=row_of(workflow, user, cells={"study id": "x"}), by=user
     )
-    assert (only(sheet).state, only(sheet).record, only(sheet).fingerprint) == ("FAULTY", None, "")
+    assert (only(sheet).state, only(sheet).record, only(sheet).fingerprint) == (
+        "FAULTY",
+        None,
+        None,
+    )
 
 
 def test_a_row_mended_to_what_another_says_exists(workflow: Workflow, user: User) -> None:
@@ -449,7 +453,7 @@ def test_rows_whose_launch_was_cancelled_can_be_submitted_again(
     launch = sheets.submit(sheet=sheet, by=user).job
     assert launch
     lifecycle.cancel(launch, by=user)
-    assert sheets.take_back(sheet=sheet) == 1
+    assert sheets.take_back(sheet=sheet, by=user) == 1
     assert (only(sheet).state, only(sheet).submission) == ("NEW", None)
     lifecycle.retry(launch, by=user)
     drain()
@@ -466,9 +470,9 @@ def test_rows_whose_launch_waits_or_is_done_are_not_taken_back(
 ) -> None:
     sheet = load_rows(workflow, user, row_of(workflow, user))
     sheets.submit(sheet=sheet, by=user)
-    assert sheets.take_back(sheet=sheet) == 0
+    assert sheets.take_back(sheet=sheet, by=user) == 0
     drain()
-    assert sheets.take_back(sheet=sheet) == 0
+    assert sheets.take_back(sheet=sheet, by=user) == 0
     assert only(sheet).state == "SUBMITTED"
 
 
@@ -499,3 +503,123 @@ def test_the_file_of_faulty_rows_is_read_again_however_its_columns_were_written(
     headers = [*columns_for(workflow, user).headers[:-1], name]
     sheet = load(text_of([headers, row_of(workflow, user, cells={"agent id": ""})]), user)
     assert load(again(sheets.faulty(sheet)), user).counts()["FAULTY"] == 1
+
+
+def runs_of(user: User) -> list[str]:
+    """The names of all runs."""
+    drain()
+    found = Item.objects.filter(subtype="MODEL_RUN").order_by("pk")
+    return list(found.values_list("display_name", flat=True))
+
+
+def test_a_record_registered_between_check_and_submission_makes_no_second_run(
+    workflow: Workflow, user: User
+) -> None:
+    sheet = load_rows(workflow, user, row_of(workflow, user))
+    runs.register(record=workflow.record(), owner=user)
+    sheets.submit(sheet=sheet, by=user)
+    assert len(runs_of(user)) == 1
+    jobs = Job.objects.filter(sub_type="MODEL_RUN_PROV_LODGE")
+    assert [job.status for job in jobs] == [Status.SUCCEEDED] * 2
+    first, second = (job.result["record"]["id"] for job in jobs if job.result)
+    assert first == second
+
+
+def test_a_cancelled_launch_that_is_retried_makes_no_second_run(
+    workflow: Workflow, user: User
+) -> None:
+    launch = sheets.submit(sheet=load_rows(workflow, user, row_of(workflow, user)), by=user).job
+    assert launch
+    lifecycle.cancel(launch, by=user)
+    again = load_rows(workflow, user, row_of(workflow, user))
+    assert only(again).state == "NEW"
+    sheets.submit(sheet=again, by=user)
+    lifecycle.retry(launch, by=user)
+    assert len(runs_of(user)) == 1
+
+
+def test_a_failed_job_that_is_no_longer_kept_leaves_a_new_row(
+    workflow: Workflow, user: User
+) -> None:
+    drain()
+    first = load_rows(workflow, user, row_of(workflow, user))
+    sheets.submit(sheet=first, by=user)
+    job = launched(user)
+    sheet = load_rows(workflow, user, row_of(workflow, user))
+    assert only(sheet).state == "RETRY"
+    Job.objects.filter(pk=job.pk).delete()
+    done = sheets.submit(sheet=sheet, by=user)
+    assert (done.new, done.retried) == (1, 0)
+    assert len(runs_of(user)) == 1
+
+
+def launched(user: User) -> Job:
+    """Launch what was submitted, and cancel its only run."""
+    [launch] = lifecycle.claim("provena", 1)
+    worker.execute(launch[0], launch[1], 60)
+    job = Job.objects.get(sub_type="MODEL_RUN_PROV_LODGE")
+    lifecycle.cancel(job, by=user)
+    return job
+
+
+def test_a_failed_job_is_retried_elsewhere_meanwhile(workflow: Workflow, user: User) -> None:
+    drain()
+    sheets.submit(sheet=load_rows(workflow, user, row_of(workflow, user)), by=user)
+    job = launched(user)
+    sheet = load_rows(workflow, user, row_of(workflow, user))
+    lifecycle.retry(job, by=user)
+    with pytest.raises(Refused, match="No row of this sheet is left"):
+        sheets.submit(sheet=sheet, by=user)
+    assert len(runs_of(user)) == 1
+
+
+def test_two_rows_that_name_one_failed_job_are_one_retry(workflow: Workflow, user: User) -> None:
+    drain()
+    sheets.submit(sheet=load_rows(workflow, user, row_of(workflow, user)), by=user)
+    launched(user)
+    sheet = load_rows(workflow, user, row_of(workflow, user), row_of(workflow, user))
+    assert [state for _, state in found(sheet)] == ["RETRY", "EXISTING"]
+
+
+def test_mending_a_row_frees_the_one_that_said_the_same(workflow: Workflow, user: User) -> None:
+    same = row_of(workflow, user)
+    sheet = load_rows(workflow, user, same, same)
+    assert [state for _, state in found(sheet)] == ["NEW", "EXISTING"]
+    other = row_of(workflow, user, display_name="Other")
+    sheets.mend(sheet=sheet, number=2, cells=other, by=user)
+    assert [state for _, state in found(sheet)] == ["NEW", "NEW"]
+    sheets.submit(sheet=sheet, by=user)
+    assert runs_of(user) == ["Other", "Season 2024"]
+
+
+def test_one_row_of_those_that_exist_is_forced(workflow: Workflow, user: User) -> None:
+    same = row_of(workflow, user)
+    sheet = load_rows(workflow, user, same, same, same)
+    assert sheets.force(sheet=sheet, by=user, number=3) == 1
+    assert [state for _, state in found(sheet)] == ["NEW", "NEW", "EXISTING"]
+    sheets.submit(sheet=sheet, by=user)
+    assert len(runs_of(user)) == 2
+
+
+def test_cells_beyond_the_header_stay_in_the_file_of_faulty_rows(
+    workflow: Workflow, user: User
+) -> None:
+    sheet = load_rows(workflow, user, [*row_of(workflow, user), "astray"])
+    header, row = sheets.faulty(sheet)
+    assert len(header) == len(row)
+    assert "astray" in row
+    again = load("".join(tables.lines([header, row])), user)
+    assert only(again).state == "FAULTY"
+
+
+def test_who_may_no_longer_write_registers_nothing(
+    workflow: Workflow, user: User, settings: Any
+) -> None:
+    sheets.submit(sheet=load_rows(workflow, user, row_of(workflow, user)), by=user)
+    settings.REGISTRY_LEVEL = "read"
+    assert runs_of(user) == []
+    job = Job.objects.get(sub_type="MODEL_RUN_PROV_LODGE")
+    assert "may not change the registry" in job.info
+    for act in (sheets.force, sheets.take_back, sheets.discard):
+        with pytest.raises(NotAllowed):
+            act(sheet=RunSheet.objects.get(), by=user)

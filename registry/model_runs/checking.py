@@ -1,0 +1,123 @@
+"""Checking the rows of a table: what is wrong in each, and what exists already (domain reference,
+7.2 and 7.3)."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from uuid import UUID
+
+from django.contrib.auth.models import User
+
+from jobs.models import Job, Status
+from registry.kinds.runs import fingerprint_of
+from registry.model_runs import fingerprints, records, rows
+from registry.model_runs.columns import JOB, Columns
+from registry.model_runs.fingerprints import Same
+from registry.model_runs.records import Lookup
+from registry.models import RunSheet, SheetRow
+
+State = SheetRow.State
+LODGE = "MODEL_RUN_PROV_LODGE"
+
+
+class Checker:
+    """Checks the rows of one table, in pieces, and knows those that it has seen; of a `sheet` that
+    is there already, all its other rows."""
+
+    def __init__(
+        self, columns: Columns, user: User, lookup: Lookup, sheet: RunSheet | None = None
+    ) -> None:
+        self._columns = columns
+        self._user = user
+        self._lookup = lookup
+        self._sheet = sheet
+        self._seen: dict[str, int] = {}  # fingerprint -> number of the row
+
+    def check(self, chunk: Sequence[tuple[int, list[str]]]) -> list[SheetRow]:
+        """These rows with what was found about them, not yet saved."""
+        read = [(number, cells, rows.read(cells, self._columns)) for number, cells in chunk]
+        self._lookup.fetch(
+            handle for _, _, row in read for handle in records.mentioned(row.data) if handle
+        )
+        named = self._named_jobs([row.job for _, _, row in read if row.job])
+        checked = [self._examined(number, cells, row, named) for number, cells, row in read]
+        good = [
+            (one, named.get(row.job))
+            for one, (_, _, row) in zip(checked, read, strict=True)
+            if one.state == State.NEW
+        ]
+        self._compare(good)
+        return checked
+
+    def _examined(
+        self, number: int, cells: list[str], row: rows.Row, named: Mapping[str, Job]
+    ) -> SheetRow:
+        faults = list(row.faults)
+        record = None
+        if row.data:
+            record, findings = records.examine(row.data, self._lookup)
+            written = {column for column, _ in faults}
+            placed = [(rows.place(one, row.data, self._columns), one.text) for one in findings]
+            # What cannot be read at all is told so, and not what it then lacks.
+            faults += [fault for fault in placed if fault[0] not in written or fault[0] < 0]
+        if row.job and row.job not in named:
+            text = f"You have no job {row.job}. Clear this cell to register the row as a new run."
+            faults.append((self._columns.at((JOB,)), text))
+        checked = SheetRow(number=number, cells=cells, faults=faults, state=State.FAULTY)
+        if record is not None and not faults:
+            checked.state = State.NEW
+            checked.record = records.stored(record)
+            checked.fingerprint = fingerprint_of(checked.record)
+        return checked
+
+    def _named_jobs(self, ids: Iterable[str]) -> dict[str, Job]:
+        """The user's jobs that rows name, by the text that names them."""
+        uuids = {text: parsed for text in ids if (parsed := _uuid(text))}
+        found = Job.objects.filter(owner=self._user, session_id__in=set(uuids.values()))
+        jobs = {job.session_id: job for job in found.defer("traceback")}
+        return {text: jobs[parsed] for text, parsed in uuids.items() if parsed in jobs}
+
+    def _compare(self, good: Sequence[tuple[SheetRow, Job | None]]) -> None:
+        """Tell the rows that exist already from the new ones."""
+        wanted = {row.fingerprint for row, _ in good if row.fingerprint}
+        same = fingerprints.earlier(wanted, self._user)
+        if self._sheet:
+            self._seen = self._others(wanted, {row.number for row, _ in good})
+        for row, job in good:
+            fingerprint = row.fingerprint or ""
+            if fingerprint in self._seen:
+                mark(row, Same(f"row {self._seen[fingerprint]} of this file"))
+            elif found := _of_job(job, fingerprint) or same.get(fingerprint):
+                # What failed is no reason to leave out what exists by another way.
+                exists = same.get(fingerprint)
+                mark(row, exists if exists and not exists.failed else found)
+            self._seen.setdefault(fingerprint, row.number)
+
+    def _others(self, wanted: set[str], numbers: set[int]) -> dict[str, int]:
+        """The other rows of the sheet that say the same, the first of each."""
+        rows_of = SheetRow.objects.filter(sheet=self._sheet, fingerprint__in=wanted)
+        others = rows_of.exclude(number__in=numbers).order_by("-number")
+        return {one or "": number for one, number in others.values_list("fingerprint", "number")}
+
+
+def mark(row: SheetRow, same: Same) -> None:
+    """Note what a row says again; where that failed it is to be tried again."""
+    row.state = State.RETRY if same.failed else State.EXISTING
+    row.note = f"The same as {same.what}{', which failed' if same.failed else ''}."
+    row.failed_job = same.failed
+
+
+def _of_job(job: Job | None, fingerprint: str) -> Same | None:
+    """The job that a row names, if it registers the same record."""
+    if job is None or job.sub_type != LODGE:
+        return None
+    record = records.normal(job.payload["record"])
+    if record is None or fingerprint_of(record) != fingerprint:
+        return None
+    failed = job.session_id if job.status == Status.FAILED else None
+    return Same(f"job {job.session_id}", failed)
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
