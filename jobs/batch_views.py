@@ -27,7 +27,7 @@ from provena.paging import PAGE_SIZE, Page, keyset_in_turn
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECONDS = re.compile(r"[0-9]{1,16}")
-ROW_NUMBER = re.compile(r"(?:row *|#)?([0-9]{1,9})", re.IGNORECASE)
+ROW_NUMBER = re.compile(r"(?:job *|row *|#)?([0-9]{1,9})", re.IGNORECASE)
 SHOWN_ROW = re.compile(r"([0-9]{1,9})([A-Z])")  # row from 0, first letter of its state
 LONGEST_SEARCH = 200  # characters
 UNHURRIED = 50_000  # unfinished jobs that make the page look a second less often
@@ -89,12 +89,16 @@ class BatchJobs:
     queue: str
 
     def shown(self) -> JobQuerySet:
-        """The jobs with what a row shows of them; `made` is the id of what each made."""
-        path = definitions.made_at(self.sub_type)
+        """The jobs with what a row shows of them; `made` is the id of what each made, `named` how
+        it is called in what was submitted."""
+        path, name = definitions.made_at(self.sub_type), definitions.named_at(self.sub_type)
         columns = self.batch.jobs.only(
             "session_id", "status", "info", "started_at", "finished_at", "batch", "batch_index"
         )
-        return columns.annotate(made=KT(f"result__{path}") if path else Value(""))
+        return columns.annotate(
+            made=KT(f"result__{path}") if path else Value(""),
+            named=KT(f"payload__{name}") if name else Value(""),
+        )
 
 
 @require_safe
@@ -242,7 +246,8 @@ def _listed(request: HtmxRequest, jobs: BatchJobs, wanted: Wanted) -> dict[str, 
     """A page of the batch's jobs as the address wants them."""
     found = jobs.shown()
     if wanted.text:
-        matches = Q(info__icontains=wanted.text)
+        matches = Q(info__icontains=wanted.text) | Q(named__icontains=wanted.text)
+        matches |= Q(made=wanted.text)
         if number := ROW_NUMBER.fullmatch(wanted.text):
             matches |= Q(batch_index=int(number[1]) - 1)
         found = found.filter(matches)

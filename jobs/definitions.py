@@ -54,7 +54,9 @@ Handler = Callable[[Any, P], Payload | None]
 class JobKind:
     """A kind of job. `timeout` is in seconds, `max_attempts` counts starts. `makes` is where in its
     result the id of what it made stands, as keys of JSON joined by `__`; empty if it makes nothing
-    that has a page of its own."""
+    that has a page of its own. `named_by` is
+    where in its payload the name stands by which people know it, likewise.
+    """
 
     type: str
     sub_type: str
@@ -66,6 +68,7 @@ class JobKind:
     timeout: int
     queue: str
     makes: str
+    named_by: str
 
     def check_payload(self, payload: Payload | Mapping[str, Any]) -> Payload:
         """The payload as this kind's model. Raises InvalidPayload with every fault named."""
@@ -132,6 +135,7 @@ def job(
     timeout: int = 60,
     queue: str = DEFAULT_QUEUE,
     makes: str = "",
+    named_by: str = "",
 ) -> Callable[[Handler[P]], Handler[P]]:
     """Declare the decorated function as the handler of a job kind."""
 
@@ -149,6 +153,7 @@ def job(
             timeout=timeout,
             queue=queue,
             makes=makes,
+            named_by=named_by,
         )
         return handler
 
@@ -197,6 +202,12 @@ def title_of(sub_type: str) -> str:
     """The title of a job kind in words, also for one that no longer exists."""
     kind = _registry.jobs.get(sub_type)
     return kind.title if kind else sub_type.replace("_", " ").capitalize()
+
+
+def named_at(sub_type: str) -> str:
+    """Where in the payload of a job of that sub type its name stands; empty if it has none."""
+    kind = _registry.jobs.get(sub_type)
+    return kind.named_by if kind else ""
 
 
 def made_at(sub_type: str) -> str:

@@ -34,9 +34,12 @@ def read(text: str) -> int:
             int(second or 0),
             tzinfo=_zone(zone),
         )
-        return int(at.timestamp())
+        seconds = int(at.timestamp())
     except (ValueError, OverflowError) as error:
         raise ValueError(f'"{text}" is no time that exists: {error}.') from None
+    if seconds < 0:
+        raise ValueError(f'"{text}" is before 1970, which cannot be kept here.')
+    return seconds
 
 
 def written(seconds: int) -> str:

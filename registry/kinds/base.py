@@ -232,6 +232,8 @@ _SENTENCES: dict[str, Callable[[dict[str, Any]], str]] = {
     "model_attributes_type": lambda about: "This must be an object with the fields of this part.",
     "list_type": lambda about: "This must be a list.",
     "enum": lambda about: f"Choose one of {about['expected']}.",
+    "greater_than_equal": lambda about: f"This must be at least {about['ge']:,}.",
+    "less_than_equal": lambda about: f"This must be at most {about['le']:,}.",
     "string_too_long": lambda about: f"At most {about['max_length']:,} characters.",
     "too_long": lambda about: (
         f"At most {about['max_length']:,} entries; these are {about['actual_length'] or 'more'}."

@@ -4,6 +4,7 @@ Each dataset template has a list of its own, with the files that it defers; each
 workflow knows has a field.
 """
 
+import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -115,6 +116,8 @@ def _shapes(layout: Layout, values: Mapping[str, Any]) -> Iterator[Shape]:
     own = {part.name: part for part in record.parts}
     for name in OWN:
         shape = own[name]
+        if shape.form == "moment":
+            shape = dataclasses.replace(shape, title=f"{shape.title} (UTC)")
         yield _unframed(shape) if shape.parts else shape
     dataset = next(part for part in _each(own["inputs"]).parts if part.name == "dataset_id")
     for side in SIDES:

@@ -241,7 +241,7 @@ def check(record: RunRecord, lookup: Lookup) -> list[Finding]:
     if info:
         findings += _templates(info, lookup)
         for side in SIDES:
-            findings += _missing(info, record, side)
+            findings += _missing(info, record, side, lookup)
     for side in SIDES:
         findings += _datasets(info, record, side, lookup)
     if info:
@@ -313,11 +313,15 @@ def _templates(info: dict[str, Any], lookup: Lookup) -> Iterator[Finding]:
             yield from _named(lookup, ("workflow_template_id",), handle, "DATASET_TEMPLATE", role)
 
 
-def _missing(info: dict[str, Any], record: RunRecord, side: str) -> Iterator[Finding]:
+def _missing(
+    info: dict[str, Any], record: RunRecord, side: str, lookup: Lookup
+) -> Iterator[Finding]:
     supplied = {used.dataset_template_id for used in getattr(record, side)}
     for handle, is_optional in _uses(info, side).items():
         if not is_optional and handle not in supplied:
-            text = f"The {side} lack a dataset for the template {handle}."
+            known = lookup.item(handle)
+            name = f" ({known.display_name})" if known else ""
+            text = f"The {side} lack a dataset for the template {handle}{name}."
             yield Finding((side, handle), text)
 
 

@@ -11,8 +11,8 @@ from jobs import lifecycle
 from jobs.models import Job
 from registry import access, references, services
 from registry.access import Level, Role
-from registry.kinds.runs import ModelRun, RecordStatus, RunRecord
-from registry.model_runs import records
+from registry.kinds.runs import ModelRun, RecordStatus, RunRecord, fingerprint_of
+from registry.model_runs import fingerprints, records
 from registry.model_runs.records import Finding, Lookup
 from registry.models import Item, Relation
 from registry.provenance import relations
@@ -57,13 +57,27 @@ class OrphansLeft(Refused):
         )
 
 
-def register(*, record: Mapping[str, Any], owner: User) -> Job:
+class AlreadyThere(Refused):
+    """There is a run that says the same; `what` says which."""
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+        super().__init__(f"This says the same as {what}.")
+
+
+def register(*, record: Mapping[str, Any], owner: User, anyway: bool = True) -> Job:
     """Check a record and queue the job that registers the run. Returns the job.
 
-    Raises NotAllowed, Findings for a record of the wrong shape, or RunRefused with every finding.
+    Raises NotAllowed, Findings for a record of the wrong shape, RunRefused with every finding, or,
+    unless `anyway`, AlreadyThere.
     """
     rules.need_level(owner, Level.WRITE)
     parsed = _checked(record, owner)
+    if not anyway:
+        fingerprint = fingerprint_of(records.stored(parsed))
+        same = fingerprints.earlier([fingerprint], owner).get(fingerprint)
+        if same and not same.failed:
+            raise AlreadyThere(same.what)
     with transaction.atomic():
         return lifecycle.submit(
             sub_type="MODEL_RUN_PROV_LODGE",

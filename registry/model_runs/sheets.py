@@ -106,6 +106,13 @@ def force(*, sheet: RunSheet, by: User, number: int | None = None) -> int:
     return found.update(state=State.NEW, is_forced=True)
 
 
+def leave_out(*, sheet: RunSheet, by: User) -> int:
+    """Take back what `force` said. Returns of how many rows. Raises NotAllowed."""
+    rules.need_level(by, Level.WRITE)
+    found = sheet.rows.filter(state=State.NEW, is_forced=True)
+    return found.update(state=State.EXISTING, is_forced=False)
+
+
 def discard(*, sheet: RunSheet, by: User) -> bool:
     """Forget a sheet, or of one that was submitted the rows that were not. True if it is gone.
     Raises NotAllowed."""

@@ -65,6 +65,8 @@ def _decoded(stream: Readable, most_bytes: int) -> str:
             )
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         raise Refused('The file is UTF-16 text. Save it as "CSV UTF-8" and upload it again.')
+    if data.startswith(b"%PDF"):
+        raise Refused('This is a PDF, not CSV. Save the sheet as "CSV UTF-8" and upload that.')
     if data.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
         raise Refused('This is a workbook, not CSV. Save the sheet as "CSV UTF-8" and upload that.')
     if (nul := data.find(0)) >= 0:

@@ -93,6 +93,7 @@ class BatchResult(Payload):
     payload=LodgePayload,
     result=LodgeResult,
     makes="record__id",
+    named_by="record__display_name",
 )
 def lodge_model_run(run: Run, payload: LodgePayload) -> LodgeResult:
     """Register a model run and write its edges."""

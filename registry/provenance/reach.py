@@ -27,9 +27,9 @@ class Query(models.TextChoices):
     UPSTREAM = "upstream", "Upstream: what it came from"
     DOWNSTREAM = "downstream", "Downstream: what came from it"
     CONTRIBUTING_DATASETS = "contributing_datasets", "Contributing datasets"
-    EFFECTED_DATASETS = "effected_datasets", "Effected datasets"
+    EFFECTED_DATASETS = "effected_datasets", "Affected datasets"
     CONTRIBUTING_AGENTS = "contributing_agents", "Contributing agents"
-    EFFECTED_AGENTS = "effected_agents", "Effected agents"
+    EFFECTED_AGENTS = "effected_agents", "Affected agents"
 
     @property
     def default_depth(self) -> int:

@@ -69,14 +69,20 @@ def register(request: HtmxRequest, handle: str) -> HttpResponse:
     context = _of_template(request, handle)
     if "layout" not in context:
         return render(request, "registry/runs/form.html", context, status=UNPROCESSABLE)
-    initial = _initial(request)
+    copied = _run(request, request.GET["from"]) if request.GET.get("from") else None
+    initial = copied.info["record"] if copied else _initial(request)
     form = RunForm(context["layout"], request.user, request.POST or None, initial)
-    context |= {"dropped": form.dropped}
+    context |= {"dropped": form.dropped, "copied": copied}
     if access.level(request.user) < Level.WRITE:
         context["refusal"] = "Your account may not change the registry."
 
-    def save(form: RunForm) -> HttpResponse:
-        job = runs.register(record=form.record, owner=request.user)
+    def save(form: RunForm) -> HttpResponse | None:
+        anyway = "anyway" in request.POST
+        try:
+            job = runs.register(record=form.record, owner=request.user, anyway=anyway)
+        except runs.AlreadyThere as there:
+            context["already_there"] = there
+            return None
         return redirect("run-job", job.session_id)
 
     return form_page(request, form, save, context, "registry/runs/form.html")
@@ -205,9 +211,7 @@ def _of_template(request: HtmxRequest, handle: str) -> dict[str, Any]:
 
 
 def _initial(request: HtmxRequest) -> Mapping[str, Any]:
-    """What the form begins with."""
-    if handle := request.GET.get("from", ""):
-        return dict(_run(request, handle).info["record"])
+    """What a form begins with that is no copy."""
     if job := _own_job(request, REGISTERS):
         return records.normal(job.payload["record"]) or {}
     person = services.person_of(request.user)

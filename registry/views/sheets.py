@@ -79,6 +79,7 @@ def sheet(request: HtmxRequest, sheet_id: UUID) -> HttpResponse:
         "good": counts[State.NEW] + counts[State.RETRY],
         "faulty": counts[State.FAULTY],
         "existing": counts[State.EXISTING],
+        "forced": found.rows.filter(state=State.NEW, is_forced=True).count(),
         "state": state if state in State.values else "",
         "page": page,
         "after": after,
@@ -134,6 +135,9 @@ def force(request: HtmxRequest, sheet_id: UUID) -> HttpResponse:
     number = request.POST.get("row", "")
     only = int(number) if ROW.fullmatch(number) else None
     try:
+        if "undo" in request.POST:
+            sheets.leave_out(sheet=found, by=request.user)
+            return redirect(found)
         count = sheets.force(sheet=found, by=request.user, number=only)
     except services.Refused as refused:
         messages.error(request, str(refused))
@@ -248,10 +252,11 @@ def _title(columns: Columns, place: int) -> str:
 
 def _row(row: SheetRow, shown: list[tuple[int, str]]) -> dict[str, Any]:
     """A row as the table prints it: its cells with their faults, and the faults of the whole."""
-    places = {place for place, _ in shown}
+    places = dict(shown)
     return {
         "row": row,
         "faults": [text for place, text in row.faults if place not in places],
+        "told": [(places[place], text) for place, text in row.faults if place in places],
         "cells": [
             {
                 "text": row.cells[place] if place < len(row.cells) else "",

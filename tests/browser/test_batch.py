@@ -60,7 +60,7 @@ def test_a_batch_runs_and_what_failed_is_retried(
     assert page.evaluate("window.notReloaded") is True
 
     page.get_by_role("link", name="Refresh").click()
-    expect(rows.first).to_contain_text("Row 5")
+    expect(rows.first).to_contain_text("Job 5")
     page.get_by_role("link", name="Retry 1 failed").click()
     expect(page.get_by_role("heading", name="Retry 1 failed job?")).to_be_visible()
     page.get_by_role("button", name="Retry 1 failed").click()
@@ -79,7 +79,7 @@ def test_rows_stay_where_they_are_and_keep_the_focus_while_they_change(
     rows = page.locator("tbody.rows tr")
     page.get_by_role("link", name="Load More").press("Enter")
     expect(rows).to_have_count(50)
-    expect(page.get_by_role("link", name="Row 26")).to_be_focused()
+    expect(page.get_by_role("link", name="Job 26")).to_be_focused()
     before = [row.bounding_box() for row in rows.all()]
 
     for index, status in ((30, "FAILED"), (2, "SUCCEEDED"), (25, "SUCCEEDED")):
@@ -88,7 +88,7 @@ def test_rows_stay_where_they_are_and_keep_the_focus_while_they_change(
     expect(rows.nth(2).locator(".state")).to_have_text("SUCCEEDED")
     expect(page.get_by_text("3 of 60 done, 1 failed", exact=True)).to_be_visible()
     assert [row.bounding_box() for row in rows.all()] == before
-    expect(page.get_by_role("link", name="Row 26")).to_be_focused()
+    expect(page.get_by_role("link", name="Job 26")).to_be_focused()
     page.get_by_role("link", name="Load More").click()
     expect(rows).to_have_count(60)
 
@@ -109,7 +109,7 @@ def test_filters_survive_load_more_refresh_and_the_back_button(
     page.get_by_role("link", name="Refresh").click()
     expect(rows).to_have_count(25)
     expect(page.get_by_role("searchbox", name="Search")).to_have_value("burst")
-    page.get_by_role("link", name="Row 1", exact=True).click()
+    page.get_by_role("link", name="Job 1", exact=True).click()
     expect(page.locator("h1 .state")).to_have_text("FAILED")
     page.go_back()
     expect(rows.locator(".state")).to_have_text(["FAILED"] * 25)

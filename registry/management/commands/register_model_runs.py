@@ -64,9 +64,9 @@ class Command(BaseCommand):
         if options["json"]:
             self.stdout.write(json.dumps(outcome))
         else:
-            self.stdout.write(
-                f"{_sum(outcome)} submitted{f'; job {job.session_id}' if job else ''}."
-            )
+            batch = outcome.get("batch_id")
+            where = f"; batch {batch}" if batch else f"; job {job.session_id}" if job else ""
+            self.stdout.write(f"{_sum(outcome)} submitted{where}.")
         if outcome.get("failed"):
             raise CommandError(f"{outcome['failed']} runs failed; their jobs say why.")
 
@@ -128,8 +128,11 @@ class Command(BaseCommand):
 
     def _blame(self, faults: Iterable[str], total: int, faulty: int, options: Any) -> None:
         """Print every fault. Raises CommandError if nothing may be registered therefore."""
-        for fault in faults:
+        told = list(faults)
+        for fault in told:
             self.stderr.write(fault)
+        if faulty and options["json"] and not options["skip_faulty"]:
+            self.stdout.write(json.dumps({"submitted": 0, "faulty": faulty, "faults": told}))
         if faulty and not options["skip_faulty"]:
             raise CommandError(
                 f"Nothing was registered: {faulty} of {total} are wrong. Mend them, or register "

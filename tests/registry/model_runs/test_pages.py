@@ -543,3 +543,70 @@ def test_a_download_has_a_safe_name_whatever_the_upload_was_called(
     assert header.startswith("attachment; filename")
     assert not set("\r\n/") & set(header)
     assert header.rstrip('"').endswith("-faulty.csv")
+
+
+def test_a_run_that_is_there_already_is_registered_again_only_on_purpose(
+    workflow: Workflow, user: User, signed_in: Client
+) -> None:
+    run = registered(workflow, user)
+    address = reverse("run-register", args=[workflow.template.handle])
+    assert "begins as a copy of" in text_of(signed_in.get(f"{address}?from={run.handle}"))
+    values = form_of(workflow)
+    record = run.info["record"]
+    values |= {"display_name": record["display_name"], "description": record["description"]}
+    first = signed_in.post(address, values)
+    if first.status_code == 302:  # the form says something else than the factory
+        drain()
+    again = signed_in.post(address, values)
+    assert again.status_code == 422
+    assert "This says the same as the run" in text_of(again)
+    assert signed_in.post(address, values | {"anyway": "on"}).status_code == 302
+
+
+def test_a_revert_that_leaves_data_without_origin_is_asked_about(
+    workflow: Workflow, user: User, signed_in: Client
+) -> None:
+    other = workflow.record(outputs=[workflow.record()["outputs"][0]], display_name="Producer")
+    producer = registered(workflow, user, **other)
+    matrix = other["outputs"][0] | {"dataset_id": workflow.currents.handle}
+    runs.update(handle=producer.handle, record=other | {"outputs": [matrix]}, reason="r", by=user)
+    drain()
+    using = workflow.record(display_name="Consumer", outputs=[workflow.record()["outputs"][0]])
+    registered(workflow, user, **using)
+    address = reverse("item-revision", args=[producer.handle, 1])
+    answer = signed_in.post(address, {"reason": "back"})
+    assert answer.status_code == 422
+    assert "would no longer produce data that others use" in text_of(answer)
+    assert "Consumer" in text_of(answer)
+    assert signed_in.post(address, {"reason": "back", "anyway": "on"}).status_code == 302
+
+
+def test_rows_that_were_forced_are_left_out_again(
+    workflow: Workflow, user: User, signed_in: Client
+) -> None:
+    row = row_of(workflow, user)
+    sheet = load_rows(workflow, user, row, row)
+    force = reverse("run-sheet-force", args=[sheet.pk])
+    signed_in.post(force)
+    page = text_of(signed_in.get(sheet.get_absolute_url()))
+    assert "1 row will be registered although it is there already" in page
+    signed_in.post(force, {"undo": "1"})
+    assert sheet.rows.filter(state="EXISTING", is_forced=False).count() == 1
+
+
+def test_a_failed_edit_is_taken_up_again_with_what_was_typed(
+    workflow: Workflow, user: User, signed_in: Client
+) -> None:
+    run = registered(workflow, user)
+    record = workflow.record(description="Typed with care")
+    runs.update(handle=run.handle, record=record, reason="Better", by=user, seen=1)
+    runs.update(handle=run.handle, record=workflow.record(description="x"), reason="y", by=user)
+    job = Job.objects.filter(sub_type="MODEL_RUN_UPDATE").order_by("pk")[0]
+    Item.objects.filter(pk=run.pk).update(system={"session_id": str(job.session_id)})
+    lifecycle.cancel(job, by=user)
+    page = text_of(signed_in.get(run.get_absolute_url()))
+    assert "Your last change was not saved" in page
+    edit = f"{reverse('run-edit', args=[run.handle])}?job={job.session_id}"
+    again = signed_in.get(edit).content.decode()
+    assert "Typed with care" in again
+    assert "Better" in again

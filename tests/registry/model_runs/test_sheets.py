@@ -71,7 +71,7 @@ def quiet(workflow: Workflow) -> None:
         ("execution start", "", "required"),
         ("execution end", "noon", '"noon" is no time'),
         ("execution end", "2001-01-01", "The run cannot end before it begins"),
-        ("execution start", "1969-12-31 23:59:59", "greater than or equal to 0"),
+        ("execution start", "1969-12-31 23:59:59", "is before 1970"),
         ("Input dataset id for template: Forcing", "10378.1/9", "Input dataset for template"),
         ("Input dataset id for template: Forcing", "{study}", "is a study, not a dataset"),
         ("Output dataset id for template: Matrix", "", "The outputs lack a dataset"),
