@@ -3,6 +3,7 @@
 import json
 import uuid
 from collections.abc import Callable
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -193,3 +194,15 @@ def test_demo_leaves_a_changed_password_alone(run: Run) -> None:
     run("demo")
     user.refresh_from_db()
     assert user.check_password("my own")
+
+
+def test_list_jobs_says_when_there_are_more(make_item: Any, user: User) -> None:
+    for _ in range(3):
+        make_item(user)
+    out, errors = StringIO(), StringIO()
+    call_command("list_jobs", limit=2, stdout=out, stderr=errors)
+    assert len(out.getvalue().splitlines()) == 2
+    assert "There are more than these 2" in errors.getvalue()
+    errors = StringIO()
+    call_command("list_jobs", limit=3, stdout=StringIO(), stderr=errors)
+    assert errors.getvalue() == ""

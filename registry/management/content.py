@@ -1,7 +1,6 @@
 """What the commands on items share: their arguments, reading files, and telling what is refused."""
 
 import json
-import os
 import sys
 import time
 from collections.abc import Iterator
@@ -80,16 +79,6 @@ def opened(file: str) -> Iterator[BinaryIO]:
                 yield stream
     except OSError as error:
         raise CommandError(f"{file} cannot be read: {error.strerror}.") from None
-
-
-@contextmanager
-def while_read() -> Iterator[None]:
-    """Print until whoever reads it has enough, as `| head` has: that is no error."""
-    try:
-        yield
-    except BrokenPipeError:
-        # What is still buffered must go somewhere when Python ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def object_in(file: str) -> dict[str, Any]:

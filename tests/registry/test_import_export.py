@@ -14,10 +14,10 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from jobs.management.output import while_read
 from jobs.models import Job, Workflow
 from registry import services
 from registry.management import exporting
-from registry.management.content import while_read
 from registry.models import AccessEvent, Grant, Group, Item, Mint, Revision
 from tests.conftest import MODEL, PERSON, drain
 from tests.registry.test_item_commands import printed, refusal

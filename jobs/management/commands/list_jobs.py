@@ -6,6 +6,7 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from jobs.management.output import while_read
 from jobs.models import Job, Status
 
 MOST = 100_000
@@ -35,11 +36,16 @@ class Command(BaseCommand):
             jobs = jobs.filter(status=status)
         if subject := options["subject"]:
             jobs = jobs.filter(subject=subject)
-        shown = jobs[: options["limit"]]
-        for job in shown:
-            self.stdout.write(_json(job) if options["json"] else _line(job))
+        found = list(jobs[: options["limit"] + 1])
+        shown = found[: options["limit"]]
+        with while_read():
+            for job in shown:
+                self.stdout.write(_json(job) if options["json"] else _line(job))
+            self.stdout.flush()
         if not shown:
             self.stderr.write("No such jobs.")
+        elif len(found) > len(shown):
+            self.stderr.write(f"There are more than these {len(shown)}: --limit shows more.")
 
 
 def _line(job: Job) -> str:

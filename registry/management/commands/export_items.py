@@ -6,9 +6,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from jobs.management.output import while_read
 from registry import kinds
 from registry.management import exporting
-from registry.management.content import user_named, while_read
+from registry.management.content import user_named
 
 
 class Command(BaseCommand):

@@ -11,9 +11,10 @@ from django.core.management.base import (
 )
 from django.template.defaultfilters import pluralize
 
+from jobs.management.output import while_read
 from registry import services
 from registry.management import import_lines, importing
-from registry.management.content import add_user, opened, user_named, while_read
+from registry.management.content import add_user, opened, user_named
 from registry.management.import_lines import File, Line
 from registry.models import Group
 

@@ -4,8 +4,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
+from jobs.management.output import while_read
 from registry.access import Role
-from registry.management.content import add_id, add_user, item_known, told, user_named, while_read
+from registry.management.content import add_id, add_user, item_known, told, user_named
 from registry.provenance import documents, formats
 from registry.services import rules
 
