@@ -28,6 +28,7 @@ from jobs.models import (
     Workflow,
     sees_all_jobs,
 )
+from provena import rows
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -37,9 +38,15 @@ logger = logging.getLogger(__name__)
 LEASE_MARGIN = 15  # seconds beyond a job's timeout
 DEQUEUED_LEASE = 60  # seconds from the queue to the start; a dead pusher's jobs come back sooner
 BACKOFF_FIRST, BACKOFF_LONGEST = 2.0, 300.0  # seconds
-BATCH_CHUNK = 500  # jobs in one INSERT
+BATCH_CHUNK = 500  # jobs in memory at once
 SWEEP_LIMIT = 200  # jobs in one transaction
 TABLE = Job._meta.db_table
+OWN = ("session_id", "payload", "batch_index")  # what jobs of a batch do not share
+SHARED = tuple(
+    field.attname
+    for field in Job._meta.concrete_fields
+    if not field.primary_key and field.attname not in OWN
+)
 
 # MATERIALIZED, because PostgreSQL may else run the inner SELECT once for each outer row: each run
 # skips the rows that the one before has locked, and LIMIT no longer limits. No second condition on
@@ -153,23 +160,23 @@ def submit_batch(
         raise PermanentError("A batch needs at least one record.")
     kind = definitions.job_kind(sub_type)
     batch = Batch.objects.create(owner=owner, title=title, total=len(payloads))
-    ids = session_ids or [uuid4() for _ in payloads]
+    first = Job(
+        owner=owner,
+        type=kind.type,
+        sub_type=kind.sub_type,
+        queue=kind.queue,
+        max_attempts=kind.max_attempts,
+        batch=batch,
+    )
+    shared = {column: getattr(first, column) for column in SHARED}
     jobs = (
-        Job(
-            session_id=session_id,
-            owner=owner,
-            type=kind.type,
-            sub_type=kind.sub_type,
-            queue=kind.queue,
-            payload=kind.check_payload(payload).model_dump(mode="json", exclude_none=True),
-            max_attempts=kind.max_attempts,
-            batch=batch,
-            batch_index=index,
+        (session_id, kind.check_payload(payload).model_dump(mode="json", exclude_none=True), index)
+        for index, (session_id, payload) in enumerate(
+            zip(session_ids or [uuid4() for _ in payloads], payloads, strict=True)
         )
-        for index, (session_id, payload) in enumerate(zip(ids, payloads, strict=True))
     )
     while chunk := list(itertools.islice(jobs, BATCH_CHUNK)):
-        Job.objects.bulk_create(chunk)
+        rows.add(Job, OWN, chunk, anew=True, shared=shared)
     wakeup.announce()
     return batch
 
@@ -209,11 +216,11 @@ def claim(queue: str, limit: int, holder: str = "") -> list[tuple[int, int, str]
             return []
     locking = "FOR UPDATE SKIP LOCKED" if connection.vendor == "postgresql" else ""
     lease = now + timedelta(seconds=DEQUEUED_LEASE)
-    rows = statements.fetch(
+    claimed = statements.fetch(
         CLAIM.format(table=TABLE, locking=locking),
         [queue, _sql(now), limit, _sql(now), _sql(lease), holder],
     )
-    return [(job, attempt, sub_type) for job, attempt, sub_type, _ in sorted(rows, key=_age)]
+    return [(job, attempt, sub_type) for job, attempt, sub_type, _ in sorted(claimed, key=_age)]
 
 
 def start(job_id: int, attempt: int, timeout: int, holder: str = "") -> Job | None:
@@ -223,8 +230,8 @@ def start(job_id: int, attempt: int, timeout: int, holder: str = "") -> Job | No
     """
     now = timezone.now()
     parameters = [_sql(now), _sql(_lease(now, timeout)), holder, job_id, attempt]
-    rows = statements.fetch(START.format(table=TABLE, columns=", ".join(STARTED)), parameters)
-    return statements.instance(Job, STARTED, rows[0]) if rows else None
+    started = statements.fetch(START.format(table=TABLE, columns=", ".join(STARTED)), parameters)
+    return statements.instance(Job, STARTED, started[0]) if started else None
 
 
 def succeed(job: Job, result: Payload | None) -> None:
@@ -408,8 +415,8 @@ def _give_back(candidates: "QuerySet[Job]") -> int:
         return 0
     returned = 0
     with transaction.atomic():
-        rows = candidates.select_for_update(skip_locked=True, of=("self",)).order_by("dequeued_at")
-        for job in rows.defer("payload", "result", "traceback")[:SWEEP_LIMIT]:
+        held = candidates.select_for_update(skip_locked=True, of=("self",)).order_by("dequeued_at")
+        for job in held.defer("payload", "result", "traceback")[:SWEEP_LIMIT]:
             returned += _take_back(job)
         if returned:
             logger.warning("%s jobs were given back, because their worker is gone.", returned)

@@ -8,7 +8,8 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.db.models import Exists, OuterRef
 
-from registry import kinds, rows
+from provena import rows
+from registry import kinds
 from registry.kinds import Findings, Kind, Mention
 from registry.models import Item, Reference
 

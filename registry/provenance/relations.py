@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from registry import rows
+from provena import rows
 from registry.models import Item, Relation
 
 Type = Relation.Type

@@ -8,7 +8,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from jobs import lifecycle
-from registry import access, kinds, references, rows, search
+from provena import rows
+from registry import access, kinds, references, search
 from registry.access import Level, Role
 from registry.kinds import Findings, Kind
 from registry.models import Grant, Item, Mint, Revision
