@@ -205,7 +205,8 @@ def test_one_run_is_registered_by_its_form_edited_and_linked_to_a_study(
     expect(page.get_by_text("The change is on its way")).to_be_visible()
     wait_until(lambda: run.revisions.count() == 2, "the edit is made")
 
-    page.goto(run.get_absolute_url())
+    # The page renews itself when the job has ended.
+    expect(page.get_by_text("The change is on its way")).to_have_count(0)
     page.get_by_role("link", name="Link to study").click()
     choose(page, "Study", "some", "Something")
     page.get_by_role("button", name="Link", exact=True).click()
