@@ -163,5 +163,8 @@ ItemId = Annotated[str, BeforeValidator(without_address), _HANDLE, _shown_as("it
 
 
 def reference_to(subtype: str) -> Any:
-    """The type of the persistent id of an item of that kind, which must be complete."""
+    """The type of the persistent id of an item of that kind, which must be complete.
+
+    Type checkers take no call for a type, so each use of it says `type: ignore[valid-type]`.
+    """
     return Annotated[str, BeforeValidator(without_address), _HANDLE, _shown_as("item", of=subtype)]

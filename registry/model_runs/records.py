@@ -34,7 +34,7 @@ COLUMNS = (
     "deleted_at",
 )
 # Said plainly, because each job of a batch asks it, and Django would work it out anew each time.
-LOOK_UP = f"SELECT {', '.join(COLUMNS)} FROM {Item._meta.db_table} WHERE handle IN ({{marks}})"  # noqa: S608
+LOOK_UP = f"SELECT {', '.join(COLUMNS)} FROM {Item._meta.db_table} WHERE handle IN ({{marks}})"  # noqa: S608 - our own names
 MOST_LIKELY = 1_000  # workflow templates
 NO_ITEM = "0/0"  # an id of the right shape that no item has
 SIDES = {"inputs": "input", "outputs": "output"}

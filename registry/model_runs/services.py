@@ -9,7 +9,7 @@ from django.db import transaction
 
 from jobs import lifecycle
 from jobs.models import Job
-from registry import access, references, services
+from registry import references, services
 from registry.access import Level, Role
 from registry.kinds.runs import ModelRun, RecordStatus, RunRecord, fingerprint_of
 from registry.model_runs import fingerprints, records
@@ -253,11 +253,6 @@ def changeable(handle: str, by: User) -> Item:
     rules.need_role(by, run, Role.METADATA_WRITE)
     rules.need_unlocked(run, by)
     return run
-
-
-def may_change(run: Item, user: User) -> bool:
-    """True for who may edit the run, were it not locked."""
-    return access.level(user) >= Level.WRITE and Role.METADATA_WRITE in access.roles(user, run)
 
 
 def known_run(handle: str) -> Item:

@@ -225,14 +225,18 @@ def _record(data: dict[str, Any]) -> RunRecord:
 def _parts(record: RunRecord, lookup: Lookup, run: Run) -> RunParts:
     """The items that the record names, which nobody deletes before the transaction ends. Raises
     PermanentError with every finding, or where the owner may no longer change the registry."""
-    try:
-        rules.need_level(run.owner, Level.WRITE)
-    except Refused as refused:
-        raise PermanentError(str(refused)) from None
+    _need_writer(run)
     references.hold(set(records.mentioned(records.stored(record))))
     if findings := records.check(record, lookup):
         raise PermanentError(" ".join(finding.text for finding in findings))
     return records.parts(record, lookup)
+
+
+def _need_writer(run: Run) -> None:
+    try:
+        rules.need_level(run.owner, Level.WRITE)
+    except Refused as refused:
+        raise PermanentError(str(refused)) from None
 
 
 def _changeable(handle: str, run: Run) -> Item:
@@ -252,6 +256,7 @@ def _content(handle: str, record: RunRecord, parts: RunParts) -> ModelRun:
 
 
 def _relodged(handle: str, run: Run, revalidate: bool) -> Item:
+    _need_writer(run)
     lookup = Lookup(run.owner)
     try:
         item = known_run(handle)

@@ -51,7 +51,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         owner = user_named(options["user"])
         with opened(options["file"]) as stream:
-            is_json = stream.peek(100).lstrip(b"\xef\xbb\xbf \r\n\t")[:1] in (b"{", b"[", b"")  # type: ignore[attr-defined]
+            is_json = stream.peek(100).lstrip(b"\xef\xbb\xbf \r\n\t")[:1] in (b"{", b"[", b"")  # type: ignore[attr-defined]  # all of them are buffered
             register = self._lines if is_json else self._sheet
             job, outcome = register(stream, owner, options)
         if options["dry_run"]:

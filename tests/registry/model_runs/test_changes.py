@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 
+from jobs import lifecycle
 from jobs.models import Job, Status
 from registry import services
 from registry.kinds import Findings
@@ -397,3 +398,17 @@ def test_taking_the_provenance_of_a_run_away_leaves_the_claims_of_others(
     assert (edges(run), edges(other)) == (set(), before)
     with pytest.raises(Refused, match="not a model run"):
         runs.remove_provenance(handle=workflow.model.handle, by=admin_user)
+
+
+def test_who_may_no_longer_write_lodges_nothing_anew(
+    workflow: Workflow, user: User, run: Item, settings: Any
+) -> None:
+    job = lifecycle.submit(
+        sub_type="MODEL_RUN_LODGE_ONLY",
+        payload={"model_run_record_id": run.handle, "record": workflow.record()},
+        owner=user,
+    )
+    settings.REGISTRY_LEVEL = "read"
+    drain()
+    job.refresh_from_db()
+    assert (job.status, "may not change the registry" in job.info) == (Status.FAILED, True)
