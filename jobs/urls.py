@@ -2,10 +2,10 @@
 
 from django.urls import path
 
-from jobs import batch_views, views
+from jobs import batch_views, list_views, views
 
 urlpatterns = [
-    path("", views.job_list, name="job-list"),
+    path("", list_views.job_list, name="job-list"),
     path("batch/<uuid:batch_id>/", batch_views.batch_detail, name="batch-detail"),
     path("batch/<uuid:batch_id>/retry/", batch_views.batch_retry, name="batch-retry"),
     path("batch/<uuid:batch_id>/cancel/", batch_views.batch_cancel, name="batch-cancel"),
