@@ -54,8 +54,8 @@ Handler = Callable[[Any, P], Payload | None]
 class JobKind:
     """A kind of job. `timeout` is in seconds, `max_attempts` counts starts. `makes` is where in its
     result the id of what it made stands, as keys of JSON joined by `__`; empty if it makes nothing
-    that has a page of its own. `named_by` is
-    where in its payload the name stands by which people know it, likewise.
+    that has a page of its own. `named_by` is where in its payload the name stands by which people
+    know it, likewise. Handlers are one transaction each, but for those of kinds `in_pieces`.
     """
 
     type: str
@@ -69,6 +69,7 @@ class JobKind:
     queue: str
     makes: str
     named_by: str
+    in_pieces: bool
 
     def check_payload(self, payload: Payload | Mapping[str, Any]) -> Payload:
         """The payload as this kind's model. Raises InvalidPayload with every fault named."""
@@ -136,8 +137,14 @@ def job(
     queue: str = DEFAULT_QUEUE,
     makes: str = "",
     named_by: str = "",
+    in_pieces: bool = False,
 ) -> Callable[[Handler[P]], Handler[P]]:
-    """Declare the decorated function as the handler of a job kind."""
+    """Declare the decorated function as the handler of a job kind.
+
+    A long one that would hold locks for more than a moment is `in_pieces`: it commits as it goes,
+    each time by `with run.piece(done, of=total)`, which tells how far it is. It may be begun anew
+    after any of them, so it must find by itself what is left; and what it has done stays.
+    """
 
     def declare(handler: Handler[P]) -> Handler[P]:
         if sub_type in _registry.jobs:
@@ -154,6 +161,7 @@ def job(
             queue=queue,
             makes=makes,
             named_by=named_by,
+            in_pieces=in_pieces,
         )
         return handler
 
@@ -208,6 +216,12 @@ def named_at(sub_type: str) -> str:
     """Where in the payload of a job of that sub type its name stands; empty if it has none."""
     kind = _registry.jobs.get(sub_type)
     return kind.named_by if kind else ""
+
+
+def is_in_pieces(sub_type: str) -> bool:
+    """True if what a job of that sub type has done stays when it ends early."""
+    kind = _registry.jobs.get(sub_type)
+    return kind is not None and kind.in_pieces
 
 
 def made_at(sub_type: str) -> str:

@@ -40,6 +40,7 @@ DEQUEUED_LEASE = 60  # seconds from the queue to the start; a dead pusher's jobs
 BACKOFF_FIRST, BACKOFF_LONGEST = 2.0, 300.0  # seconds
 BATCH_CHUNK = 500  # jobs in memory at once
 SWEEP_LIMIT = 200  # jobs in one transaction
+BY_OPERATOR = " It was an operator's command."
 TABLE = Job._meta.db_table
 OWN = ("session_id", "payload", "batch_index")  # what jobs of a batch do not share
 SHARED = tuple(
@@ -257,6 +258,17 @@ def fail(job: Job, error: BaseException) -> None:
     )
 
 
+def advance(job: Job, done: int, total: int, seconds: int) -> None:
+    """Say that `done` of `total` are done, in the transaction that did the last of them, and ask
+    for `seconds` more.
+
+    Raises Fenced if the attempt was lost or cancelled meanwhile, so that the piece rolls back.
+    """
+    lease = _lease(timezone.now(), seconds)
+    if not _held(job).update(done=done, total=total, lease_until=lease):
+        raise Fenced(f"Attempt {job.attempt} of job {job.session_id} has lost its lease.")
+
+
 def extend_lease(job: Job, seconds: int) -> None:
     """Ask for `seconds` more from now, for a handler that knows it needs them.
 
@@ -328,13 +340,13 @@ def cancel(job: Job, *, by: "User | None") -> None:
     _demand_right(job, by, "cancelled")
     with transaction.atomic():
         unfinished = Job.objects.filter(pk=job.pk, status__in=UNFINISHED)
-        updated = unfinished.update(**cancelled(by))
+        updated = unfinished.update(**cancelled(by, outcomes.remains(job)))
         if not updated:
             raise NotPossible(
                 f"Only a job that has not finished can be cancelled; this one is "
                 f"{_status_now(job)}."
             )
-        _note(job, JobEvent.Kind.CANCELLED, cancel_note(by), by=by)
+        _note(job, JobEvent.Kind.CANCELLED, cancel_note(by, outcomes.remains(job)), by=by)
 
 
 def queued_again(sub_type: str) -> dict[str, Any]:
@@ -351,12 +363,12 @@ def queued_again(sub_type: str) -> dict[str, Any]:
     }
 
 
-def cancelled(by: "User | None") -> dict[str, Any]:
+def cancelled(by: "User | None", remains: str = outcomes.NOTHING) -> dict[str, Any]:
     """What a cancel writes into a job that has not finished."""
     who = by.get_username() if by else "an operator"
     return {
         "status": Status.FAILED,
-        "info": f"Cancelled by {who}. Nothing was recorded.",
+        "info": f"Cancelled by {who}. {remains}",
         "traceback": "",
         "cancelled_by": by,
         "lease_until": None,
@@ -366,12 +378,12 @@ def cancelled(by: "User | None") -> dict[str, Any]:
 
 def retry_note(by: "User | None") -> str:
     """What the event of a retry says."""
-    return f"Put back into the queue{_by_operator(by)}."
+    return f"Put back into the queue.{'' if by else BY_OPERATOR}"
 
 
-def cancel_note(by: "User | None") -> str:
+def cancel_note(by: "User | None", remains: str = outcomes.NOTHING) -> str:
     """What the event of a cancel says."""
-    return f"Nothing was recorded{_by_operator(by)}."
+    return f"{remains}{'' if by else BY_OPERATOR}"
 
 
 def may_operate(what: Job | Batch, user: "User") -> bool:
@@ -430,7 +442,7 @@ def _take_back(job: Job) -> bool:
         same = Job.objects.filter(pk=job.pk, attempt=job.attempt, status=Status.DEQUEUED)
         return bool(same.update(status=Status.PENDING, lease_until=None, dequeued_at=None))
     is_final = job.attempt >= job.max_attempts
-    message = "Its worker ended in the middle of it; nothing of that attempt was recorded."
+    message = f"Its worker ended in the middle of it. {outcomes.remains(job)}"
     if is_final:
         message += (
             f" It was given up after {job.attempt} attempts, because it may be what ends them."
@@ -448,10 +460,6 @@ def _take_back(job: Job) -> bool:
 def _demand_right(job: Job, by: "User | None", what: str) -> None:
     if by is not None and not may_operate(job, by):
         raise NotPossible(f"This job can be {what} by its owner or an administrator only.")
-
-
-def _by_operator(by: "User | None") -> str:
-    return "" if by else ", by an operator's command"
 
 
 def _attempts_of(sub_type: str) -> int:

@@ -146,6 +146,10 @@ class Job(models.Model):
     attempt = models.PositiveSmallIntegerField(default=0, help_text="How often it was started.")
     max_attempts = models.PositiveSmallIntegerField(default=3)
     run_after = models.DateTimeField(default=timezone.now, help_text="Not to be started before.")
+    done = models.PositiveIntegerField(
+        null=True, blank=True, help_text="How far it is, for a kind that commits in pieces."
+    )
+    total = models.PositiveIntegerField(null=True, blank=True, help_text="Of how many.")
     lease_until = models.DateTimeField(null=True, blank=True)
     worker = models.CharField(
         max_length=60, blank=True, help_text="Which process holds it: cluster id:process id."

@@ -10,6 +10,7 @@ from jobs import definitions
 from jobs.definitions import Payload, PermanentError
 from jobs.models import Job
 
+NOTHING = "Nothing was recorded."
 LONGEST_TEXT = 20_000  # characters of a message or traceback
 
 
@@ -24,9 +25,16 @@ def explain(job: Job, error: BaseException) -> str:
         text = storable(text_of(error))
         return text or f"It failed for good, and its handler gave no reason ({_name(error)})."
     return (
-        f"An unexpected error ({_name(error)}) stopped it. Nothing of it was recorded. "
+        f"An unexpected error ({_name(error)}) stopped it. {remains(job)} "
         f"Quote job {job.session_id} to an administrator, who finds the details there."
     )
+
+
+def remains(job: Job) -> str:
+    """What is left of an attempt that did not succeed, in a sentence."""
+    if definitions.is_in_pieces(job.sub_type):
+        return "What it had done by then stays."
+    return NOTHING
 
 
 def details(error: BaseException) -> str:

@@ -25,6 +25,7 @@ T = TypeVar("T")
 
 DATABASE_PATIENCE = 30  # seconds
 AFTER_DATABASE_ERROR = 0.5  # seconds
+PIECE = 60  # seconds that a piece of a job may take
 
 
 class Run:
@@ -43,6 +44,18 @@ class Run:
         to another worker: let it pass. The kind's `timeout` still bounds the whole attempt."""
         lifecycle.extend_lease(self.job, seconds)
 
+    @contextmanager
+    def piece(self, done: int, *, of: int) -> Iterator[None]:
+        """One piece of a job whose kind is `in_pieces`, as a transaction of at most PIECE seconds.
+        After it `done` of `of` are done.
+
+        Raises Fenced at its end, and rolls it back, if the job was cancelled or given to another
+        worker: let it pass.
+        """
+        with transaction.atomic():
+            yield
+            lifecycle.advance(self.job, done, of, PIECE)
+
     def submit_next(self, payload: Payload | Mapping[str, Any]) -> UUID:
         """Queue the next step of this job's workflow; it commits together with this one's success.
 
@@ -56,7 +69,7 @@ def execute(job_id: int, attempt: int, timeout: int) -> None:
 
     `attempt` is how often the job had been started when it was taken off the queue; a message
     that no longer matches is dropped. The handler, its success and the next step are one
-    transaction.
+    transaction, unless the kind says that it commits in pieces.
     """
     try:
         job = _insist(lambda: lifecycle.start(job_id, attempt, timeout, Holder.name()))
@@ -64,10 +77,14 @@ def execute(job_id: int, attempt: int, timeout: int) -> None:
             logger.info("Job %s, attempt %s: not ours any more, dropped.", job_id, attempt)
             return
         try:
-            with transaction.atomic():
-                with _unbroken_transaction(job):
-                    result = _call_handler(job)
-                lifecycle.succeed(job, result)
+            if definitions.is_in_pieces(job.sub_type):
+                lifecycle.extend_lease(job, PIECE)
+                lifecycle.succeed(job, _call_handler(job))
+            else:
+                with transaction.atomic():
+                    with _unbroken_transaction(job):
+                        result = _call_handler(job)
+                    lifecycle.succeed(job, result)
         except lifecycle.Fenced as lost:
             logger.warning("%s Its work was rolled back.", lost)
         except TimeoutException:
@@ -105,7 +122,7 @@ def _time_out(job_id: int, attempt: int, timeout: int) -> None:
     try:
         job = Job.objects.filter(pk=job_id, attempt=attempt + 1).first()
         if job:
-            message = f"It took longer than {timeout} s and was stopped. Nothing was recorded."
+            message = f"It took longer than {timeout} s and was stopped. {outcomes.remains(job)}"
             lifecycle.fail(job, outcomes.TimedOut(message))
     except Exception:
         logger.exception("Job %s timed out, and waits for its lease.", job_id)

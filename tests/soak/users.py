@@ -30,6 +30,7 @@ MIX = {
     "TIMING_OUT": 0.4,
     "KILLING": 1.5,
     "POISON": 0.5,
+    "PIECES": 5,
     kinds.WORKFLOW.name: 12,
 }
 
@@ -110,7 +111,7 @@ class Users(Loop):
             workflow = lifecycle.start_workflow(kind=kind, payload={}, owner=owner, subject="soak")
             return workflow.jobs.get().pk
         work: dict[str, Any] = {"bad_attempts": 1}
-        if kind == "SLOW":
+        if kind in {"SLOW", "PIECES"}:
             work = {"seconds": self._random.uniform(0.05, 0.5)}
         elif kind == "RAISING":
             work = {"bad_attempts": self._random.randint(1, 2)}

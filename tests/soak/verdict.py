@@ -64,15 +64,19 @@ def _judge_job(verdict: Verdict, job: Job, effects: list[int]) -> None:
     elif job.lease_until:
         verdict.about(verdict.other, job, "it is finished and has a lease.")
     due = _due(job)
+    if job.sub_type == "PIECES" and job.status == Status.FAILED:
+        due = effects if sorted(effects) == [*range(1, len(effects) + 1)] else []  # the first ones
     if due and not effects:
         verdict.about(verdict.lost, job, "it succeeded without its effect.")
-    elif effects != due:
+    elif sorted(effects) != sorted(due):
         verdict.about(verdict.doubled, job, f"it has effects of the attempts {effects}.")
     _judge_outcome(verdict, job)
 
 
 def _due(job: Job) -> list[int]:
-    """The attempts of which there must be an effect."""
+    """The attempts of which there must be an effect; of a job in pieces, their numbers."""
+    if job.sub_type == "PIECES" and job.status == Status.SUCCEEDED:
+        return [*range(1, kinds.PIECES + 1)]
     return [job.attempt] if job.status == Status.SUCCEEDED else []
 
 

@@ -12,6 +12,7 @@ from tests.soak.app.models import Effect
 SOAK = "SOAK"
 PATIENT = 20  # attempts: random kills alone must not use them up
 TIMEOUT = 2  # seconds
+PIECES = 3
 
 
 class Work(Payload):
@@ -90,6 +91,25 @@ def first_step(run: Run, work: Work) -> None:
 @job(type=SOAK, sub_type="LAST_STEP", title="Last", payload=Work, max_attempts=PATIENT)
 def last_step(run: Run, work: Work) -> None:
     _is_bad(run, work)
+
+
+@job(
+    type=SOAK,
+    sub_type="PIECES",
+    title="In pieces",
+    payload=Work,
+    max_attempts=PATIENT,
+    in_pieces=True,
+)
+def in_pieces(run: Run, work: Work) -> None:
+    """Each piece leaves its effect, with its number in the place of the attempt."""
+    for number in range(1, PIECES + 1):
+        with run.piece(number, of=PIECES):
+            if not Effect.objects.filter(job_id=run.job.pk, attempt=number).exists():
+                Effect.objects.create(job_id=run.job.pk, attempt=number)
+        time.sleep(work.seconds / PIECES)
+        if run.job.attempt + number <= work.bad_attempts:
+            os.kill(os.getpid(), signal.SIGKILL)
 
 
 WORKFLOW = workflow(
