@@ -8,6 +8,7 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
+from django.core.exceptions import ObjectDoesNotExist
 from django.db import connection
 from django.db.models import Model
 
@@ -21,6 +22,23 @@ def fetch(sql: str, parameters: Sequence[Any]) -> list[Row]:
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
         return list(cursor.fetchall())
+
+
+def get(model: type[M], pk: Any) -> M:
+    """The row of that key. Raises ObjectDoesNotExist."""
+    columns, sql = _look_up(model)
+    found = fetch(sql, [pk])
+    if not found:
+        raise ObjectDoesNotExist(f"There is no {model.__name__} {pk}.")
+    return instance(model, columns, found[0])
+
+
+@functools.cache
+def _look_up(model: type[Model]) -> tuple[tuple[str, ...], str]:
+    meta = model._meta
+    columns = tuple(field.attname for field in meta.concrete_fields)
+    key = meta.pk.attname
+    return columns, f"SELECT {', '.join(columns)} FROM {meta.db_table} WHERE {key} = %s"  # noqa: S608
 
 
 def instance(model: type[M], columns: tuple[str, ...], row: Row) -> M:

@@ -8,10 +8,11 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
+from django.contrib.auth import get_user_model
 from django.db import InterfaceError, OperationalError, connection, transaction
 from django_q.exceptions import TimeoutException
 
-from jobs import definitions, lifecycle, outcomes
+from jobs import definitions, lifecycle, outcomes, statements
 from jobs.cluster import Holder
 from jobs.definitions import InvalidPayload, Payload, PermanentError
 from jobs.models import Job
@@ -37,6 +38,8 @@ class Run:
     @property
     def owner(self) -> "User":
         """Whose job it is: the handler acts with this user's rights."""
+        if not Job.owner.is_cached(self.job):
+            self.job.owner = statements.get(get_user_model(), self.job.owner_id)
         return self.job.owner
 
     def extend_lease(self, seconds: int) -> None:

@@ -38,6 +38,33 @@ def add(
             cursor.execute(_insert(model, every, len(some), anew), values)
 
 
+def add_new(instance: Model) -> None:
+    """Add the row of a new instance, in the caller's transaction, and give it its key. As `save`,
+    but without signals, which cost more than the database does."""
+    model = type(instance)
+    columns = _columns(model)
+    row = tuple(getattr(instance, column) for column in columns)
+    with connection.cursor() as cursor:
+        cursor.execute(_insert_new(model), _prepared(_preparers(model, columns), row))
+        [instance.pk] = cursor.fetchone()
+    state = instance._state  # noqa: SLF001 - documented as public
+    state.adding, state.db = False, connection.alias
+
+
+@functools.cache
+def _columns(model: type[Model]) -> tuple[str, ...]:
+    """All but the key, which the database chooses."""
+    return tuple(field.attname for field in model._meta.concrete_fields if not field.primary_key)
+
+
+@functools.cache
+def _insert_new(model: type[Model]) -> str:
+    key, columns = model._meta.pk.attname, _columns(model)
+    if not columns:
+        return f"INSERT INTO {model._meta.db_table} DEFAULT VALUES RETURNING {key}"  # noqa: S608
+    return f"{_insert(model, columns, 1, True)} RETURNING {key}"
+
+
 def _prepared(prepare: list[Preparer | None], row: tuple[Any, ...]) -> list[Any]:
     return [
         one(value, connection) if one else value for one, value in zip(prepare, row, strict=True)

@@ -22,7 +22,9 @@ FIRST_REASON = "First registration"
 
 def mint() -> str:
     """A new persistent id, `prefix/number`. It is never handed out again."""
-    return Mint.objects.create().handle
+    number = Mint()
+    rows.add_new(number)
+    return number.handle
 
 
 def register(
@@ -279,8 +281,12 @@ def _write(
     item.is_complete = True
     item.updated_at = now
     is_new = item.pk is None
-    item.save()
-    last = None if is_new else item.revisions.values_list("number", flat=True).first()
+    if is_new:
+        rows.add_new(item)
+        last = None
+    else:
+        item.save()
+        last = item.revisions.values_list("number", flat=True).first()
     revision = (item.pk, (last or 0) + 1, info, reason, by.pk, now)
     rows.add(
         Revision, ("item_id", "number", "info", "reason", "by_id", "at"), [revision], anew=True
