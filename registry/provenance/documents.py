@@ -62,7 +62,7 @@ def of_run(handle: str, record: RunRecord, parts: RunParts) -> str:
         draft.relate(edge, _part_in_run(draft, edge, parts))
     for derivation in [] if is_cut else derivations:
         draft.derive(derivation)
-    return formats.stored(draft.document)
+    return draft.text()
 
 
 def of_item(item: Item, user: User) -> ProvDocument:
@@ -89,7 +89,7 @@ def of_item(item: Item, user: User) -> ProvDocument:
         draft.relate(edge, _generated_at(edge, draft.names))
     for revision in _revisions(item, items, edges):
         draft.derive(revision)
-    return draft.document
+    return formats.read(draft.text())
 
 
 def _about_run(draft: Draft, record: RunRecord, left_out: int) -> Iterator[tuple[Any, Any]]:
@@ -187,7 +187,7 @@ def _as_seen(document: ProvDocument, home: str, user: User) -> ProvDocument:
     if not hidden:
         return document
     copy = ProvDocument()  # it takes over the namespaces that are still used, and no others
-    names = Names(copy, home, hidden)
+    names = Names(home, hidden)
 
     def told(value: Any) -> Any:
         if isinstance(value, str):

@@ -1,10 +1,13 @@
 """A W3C PROV document in the making: names, elements and relations, as one reader may see them.
 
-PROV has a word for most things, and it is used. What it has none for is in a namespace of ours. It
-is written with the `prov` package's own names, not with texts that it would have to parse: one
-document is made for every model run.
+PROV has a word for most things, and it is used. What it has none for is in a namespace of ours.
+
+A draft is written as PROV-JSON, with the names and values of the `prov` package, which reads it for
+everything else. One is made for every model run, and to let `prov` build and write it would cost a
+run more than all its statements do.
 """
 
+import json
 import re
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
@@ -21,6 +24,8 @@ from prov.constants import (
     PROV_ATTR_PLAN,
     PROV_ATTR_STARTTIME,
     PROV_ATTR_TIME,
+    PROV_ATTRIBUTE_LITERALS,
+    PROV_ATTRIBUTE_QNAMES,
     PROV_ATTRIBUTION,
     PROV_COMMUNICATION,
     PROV_DERIVATION,
@@ -29,12 +34,14 @@ from prov.constants import (
     PROV_INFLUENCE,
     PROV_LABEL,
     PROV_MEMBERSHIP,
+    PROV_N_MAP,
     PROV_ROLE,
     PROV_TYPE,
     PROV_USAGE,
 )
 from prov.identifier import Namespace, QualifiedName
-from prov.model import PROV_REC_CLS, ProvDocument
+from prov.model import PROV_REC_CLS
+from prov.serializers.provjson import encode_json_representation
 
 from registry.kinds import Category
 from registry.models import Item, Relation
@@ -42,6 +49,7 @@ from registry.provenance.relations import Derivation, Edge
 
 OURS = Namespace("provena", "https://provena.example.org/ns#")
 NOTES = "https://provena.example.org/ns/note#"  # keys that people chose
+NOTED = Namespace("note", NOTES)
 RESTRICTED = "https://provena.example.org/restricted/{handle}#"
 RESOLVER = "https://hdl.handle.net/"
 ELEMENTS = {
@@ -76,12 +84,11 @@ class Names:
     """The names of items in one document. Those that its reader may not see are numbered, in a
     namespace of that document alone: another document's restricted items are not the same ones."""
 
-    def __init__(self, document: ProvDocument, home: str, hidden: Collection[str]) -> None:
-        self._document = document
-        self._home = home
+    def __init__(self, home: str, hidden: Collection[str]) -> None:
         self._hidden = hidden
         self._hidden_ids = re.compile(f"(?:{'|'.join(map(re.escape, sorted(hidden)))})(?![0-9])")
         self._spaces: dict[str, Namespace] = {}
+        self._numbers = Namespace("restricted", RESTRICTED.format(handle=home))
         self._restricted: dict[str, QualifiedName] = {}
 
     def is_hidden(self, handle: str) -> bool:
@@ -98,7 +105,9 @@ class Names:
         if prefix not in self._spaces:
             own = prefix == settings.HANDLE_PREFIX
             word = "item" if own else f"p{prefix.replace('.', '_')}"
-            self._spaces[prefix] = self._document.add_namespace(word, f"{RESOLVER}{prefix}/")
+            while any(word == space.prefix for space in self._spaces.values()):
+                word += "_"
+            self._spaces[prefix] = Namespace(word, f"{RESOLVER}{prefix}/")
         return self._spaces[prefix]
 
     def in_text(self, text: str) -> str:
@@ -109,9 +118,8 @@ class Names:
 
     def _number(self, handle: str) -> QualifiedName:
         if handle not in self._restricted:
-            uri = RESTRICTED.format(handle=self._home)
-            space = self._document.add_namespace("restricted", uri)
-            self._restricted[handle] = space[f"restricted-{len(self._restricted) + 1}"]
+            number = len(self._restricted) + 1
+            self._restricted[handle] = self._numbers[f"restricted-{number}"]
         return self._restricted[handle]
 
 
@@ -121,10 +129,15 @@ class Draft:
     def __init__(self, home: str, hidden: Collection[str] = ()) -> None:
         """`home` is the id of the item that it is about, `hidden` the ids that its reader may not
         see."""
-        self.document = ProvDocument()
-        self.names = Names(self.document, home, hidden)
-        self.document.add_namespace(OURS)
+        self.names = Names(home, hidden)
+        self._prefixes = {OURS.prefix: OURS.uri}
+        self._records: dict[str, dict[str, Any]] = {}  # of each type, by name
+        self._relations = 0
         self._declared: dict[str, QualifiedName] = {}
+
+    def text(self) -> str:
+        """The document as PROV-JSON in one line (W3C submission of 24 April 2013)."""
+        return json.dumps({"prefix": self._prefixes} | self._records)
 
     def ours(self, **values: str | int | None) -> Attributes:
         """Attributes in our namespace. Those without a value are left out."""
@@ -136,9 +149,8 @@ class Draft:
     def notes(self, notes: Mapping[str, str] | None) -> Attributes:
         """What people noted by keys of their own, as attributes."""
         if notes:
-            space = self.document.add_namespace("note", NOTES)
             for key, value in notes.items():
-                yield space[local_name(self.names.in_text(key))], self.names.in_text(value)
+                yield NOTED[local_name(self.names.in_text(key))], self.names.in_text(value)
 
     def declare(self, item: Item, attributes: Attributes = ()) -> QualifiedName:
         """The name of an item, which is declared with its kind, name and version if it was not yet.
@@ -151,7 +163,7 @@ class Draft:
             label = self.names.in_text(item.display_name)
             told += [(PROV_LABEL, label)] if label else []
             told += [*self.ours(version=item.version), *attributes]
-        self.document.new_record(ELEMENTS[Category(item.category)], name, told)
+        self._add(ELEMENTS[Category(item.category)], self._text(name), told)
         return name
 
     def declare_all(self, edges: Iterable[Edge]) -> None:
@@ -174,7 +186,34 @@ class Draft:
     ) -> None:
         effect, cause = PROV_REC_CLS[record].FORMAL_ATTRIBUTES[:2]
         ends = [(effect, self.declare(source)), (cause, self.declare(target))]
-        self.document.new_record(record, None, [*ends, *attributes])
+        self._relations += 1
+        self._add(record, f"_:id{self._relations}", [*ends, *attributes])
+
+    def _add(self, record: QualifiedName, name: str, attributes: Attributes) -> None:
+        """A record of that type. What PROV defines stands alone and plain (PROV-JSON 2.2, 3.1),
+        anything else with its type, and in a list where there is more than one."""
+        told: dict[str, Any] = {}
+        for attribute, value in attributes:
+            key = self._text(attribute)
+            if attribute in PROV_ATTRIBUTE_QNAMES:
+                told[key] = self._text(value)
+            elif attribute in PROV_ATTRIBUTE_LITERALS:
+                told[key] = value.isoformat()
+            else:
+                encoded = encode_json_representation(value, self._text)
+                before = told.get(key)
+                if before is None:
+                    told[key] = encoded
+                else:
+                    told[key] = [*(before if isinstance(before, list) else [before]), encoded]
+        self._records.setdefault(PROV_N_MAP[record], {})[name] = told
+
+    def _text(self, name: Any) -> str:
+        """A name with its prefix, which is declared."""
+        space = name.namespace
+        if space.prefix not in self._prefixes and space is not PROV:
+            self._prefixes[space.prefix] = space.uri
+        return str(name)
 
     def _types(self, subtype: str) -> Attributes:
         yield PROV_TYPE, OURS[subtype]
