@@ -258,14 +258,14 @@ def fail(job: Job, error: BaseException) -> None:
     )
 
 
-def advance(job: Job, done: int, total: int, seconds: int) -> None:
+def advance(job: Job, seconds: int, **progress: int) -> None:
     """Say that `done` of `total` are done, in the transaction that did the last of them, and ask
-    for `seconds` more.
+    for `seconds` more; without them, only that.
 
     Raises Fenced if the attempt was lost or cancelled meanwhile, so that the piece rolls back.
     """
     lease = _lease(timezone.now(), seconds)
-    if not _held(job).update(done=done, total=total, lease_until=lease):
+    if not _held(job).update(lease_until=lease, **progress):
         raise Fenced(f"Attempt {job.attempt} of job {job.session_id} has lost its lease.")
 
 

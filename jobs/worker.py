@@ -57,7 +57,7 @@ class Run:
         """
         with transaction.atomic():
             yield
-            lifecycle.advance(self.job, done, of, PIECE)
+            lifecycle.advance(self.job, PIECE, done=done, total=of)
 
     def submit_next(self, payload: Payload | Mapping[str, Any]) -> UUID:
         """Queue the next step of this job's workflow; it commits together with this one's success.
@@ -81,7 +81,7 @@ def execute(job_id: int, attempt: int, timeout: int) -> None:
             return
         try:
             if definitions.is_in_pieces(job.sub_type):
-                lifecycle.extend_lease(job, PIECE)
+                lifecycle.advance(job, PIECE)
                 lifecycle.succeed(job, _call_handler(job))
             else:
                 with transaction.atomic():
