@@ -4,6 +4,7 @@ A handler is found by the sub type of its job. The apps that own the work declar
 `@job(...)` in a module that their `AppConfig.ready()` imports; this app never imports them.
 """
 
+import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -52,10 +53,12 @@ Handler = Callable[[Any, P], Payload | None]
 
 @dataclass(frozen=True)
 class JobKind:
-    """A kind of job. `timeout` is in seconds, `max_attempts` counts starts. `makes` is where in its
-    result the id of what it made stands, as keys of JSON joined by `__`; empty if it makes nothing
-    that has a page of its own. `named_by` is where in its payload the name stands by which people
-    know it, likewise. Handlers are one transaction each, but for those of kinds `in_pieces`.
+    """A kind of job. `timeout` is in seconds, `max_attempts` counts starts.
+
+    `makes` and `named_by` are keys of JSON joined by `__`: where in its result the id stands of what
+    it made, and where in its payload the name by which people know it; empty if nowhere.
+    `started_by` completes the sentence "It is started by ..."; a later step of a workflow needs
+    none. Handlers are one transaction each, but for those of kinds `in_pieces`.
     """
 
     type: str
@@ -70,6 +73,12 @@ class JobKind:
     makes: str
     named_by: str
     in_pieces: bool
+    started_by: str
+
+    @property
+    def purpose(self) -> str:
+        """What such a job does, for people: the first paragraph of its handler's docstring."""
+        return " ".join((inspect.getdoc(self.handler) or "").partition("\n\n")[0].split())
 
     def check_payload(self, payload: Payload | Mapping[str, Any]) -> Payload:
         """The payload as this kind's model. Raises InvalidPayload with every fault named."""
@@ -94,6 +103,7 @@ class WorkflowKind:
     title: str
     purpose: str
     steps: tuple[str, ...]
+    started_by: str
 
 
 class Subject(NamedTuple):
@@ -138,8 +148,10 @@ def job(
     makes: str = "",
     named_by: str = "",
     in_pieces: bool = False,
+    started_by: str = "",
 ) -> Callable[[Handler[P]], Handler[P]]:
-    """Declare the decorated function as the handler of a job kind.
+    """Declare the decorated function as the handler of a job kind; its docstring tells people, in
+    the help, what such a job does.
 
     A long one that would hold locks for more than a moment is `in_pieces`: it commits as it goes,
     each time by `with run.piece(done, of=total)`, which tells how far it is. It may be begun anew
@@ -162,17 +174,22 @@ def job(
             makes=makes,
             named_by=named_by,
             in_pieces=in_pieces,
+            started_by=started_by,
         )
         return handler
 
     return declare
 
 
-def workflow(*, name: str, title: str, purpose: str, steps: Iterable[str]) -> WorkflowKind:
+def workflow(
+    *, name: str, title: str, purpose: str, steps: Iterable[str], started_by: str = ""
+) -> WorkflowKind:
     """Declare a workflow kind; its job kinds may be declared before or after."""
     if name in _registry.workflows:
         raise ValueError(f"Workflow kind {name} is declared twice.")
-    kind = WorkflowKind(name=name, title=title, purpose=purpose, steps=tuple(steps))
+    kind = WorkflowKind(
+        name=name, title=title, purpose=purpose, steps=tuple(steps), started_by=started_by
+    )
     _registry.workflows[name] = kind
     return kind
 

@@ -21,12 +21,14 @@ definitions.workflow(
     title="Item creation workflow",
     purpose="Records who registered this item, and when, as provenance.",
     steps=("REGISTER_CREATE_ACTIVITY", "LODGE_CREATE_ACTIVITY"),
+    started_by="registering a model, a dataset or a template",
 )
 definitions.workflow(
     name="ITEM_VERSION",
     title="Version workflow",
     purpose="Records who made this version, from which one and why, as provenance.",
     steps=("REGISTER_VERSION_ACTIVITY", "LODGE_VERSION_ACTIVITY"),
+    started_by="making a new version of a model, a dataset or a template",
 )
 
 
@@ -97,7 +99,7 @@ def register_create_activity(run: Run, payload: RegisterCreatePayload) -> Regist
     payload=LodgeCreatePayload,
 )
 def lodge_create_activity(run: Run, payload: LodgeCreatePayload) -> None:
-    """Write the edges of a Create activity. Doing it again changes nothing."""
+    """Write the provenance relations of a Create activity. Doing it again changes nothing."""
     activity = _item(payload.creation_activity_id)
     edges = relations.of_creation(
         item=_item(payload.created_item_id),
@@ -144,7 +146,7 @@ def register_version_activity(run: Run, payload: RegisterVersionPayload) -> Regi
     payload=LodgeVersionPayload,
 )
 def lodge_version_activity(run: Run, payload: LodgeVersionPayload) -> None:
-    """Write the edges of a Version activity. Doing it again changes nothing."""
+    """Write the provenance relations of a Version activity. Doing it again changes nothing."""
     activity = _item(payload.version_activity_id)
     edges = relations.of_version(
         old=_item(payload.from_version_id),

@@ -94,9 +94,10 @@ class BatchResult(Payload):
     result=LodgeResult,
     makes="record__id",
     named_by="record__display_name",
+    started_by="registering a model run, one by one or as part of a batch",
 )
 def lodge_model_run(run: Run, payload: LodgePayload) -> LodgeResult:
-    """Register a model run and write its edges."""
+    """Register a model run, and write its document and its provenance relations."""
     record = _record(payload.record)
     if payload.once:
         fingerprint = fingerprint_of(records.stored(record))
@@ -122,10 +123,11 @@ def lodge_model_run(run: Run, payload: LodgePayload) -> LodgeResult:
     title="Update Model Run",
     payload=UpdatePayload,
     result=LodgeResult,
+    started_by="editing a model run, or bringing back a revision of it",
 )
 def update_model_run(run: Run, payload: UpdatePayload) -> LodgeResult:
-    """Put another record in the place of a run's, as a new revision, and its edges in the place of
-    the former ones."""
+    """Put another record in the place of a run's, as a new revision, and its provenance in
+    the place of the former."""
     record = _record(payload.updated_record)
     parts = _parts(record, Lookup(run.owner), run)
     item = _changeable(payload.model_run_record_id, run)
@@ -150,9 +152,11 @@ def update_model_run(run: Run, payload: UpdatePayload) -> LodgeResult:
     title="Lodge Provenance of Model Run",
     payload=LodgeOnlyPayload,
     result=LodgeResult,
+    started_by="linking a model run to a study",
 )
 def lodge_only(run: Run, payload: LodgeOnlyPayload) -> LodgeResult:
-    """Write the edges and the document of a run anew, after a link to a study or as a repair.
+    """Write the provenance relations and the document of a run anew, after a link to a study or
+    as a repair.
 
     They are those of the record that the run has by then, so that an edit which came between is
     not undone in the graph; what is named need not be right today, unless `revalidate`. A lock does
@@ -166,9 +170,11 @@ def lodge_only(run: Run, payload: LodgeOnlyPayload) -> LodgeResult:
     sub_type="MODEL_RUN_UPDATE_LODGE_ONLY",
     title="Lodge Provenance of Updated Model Run",
     payload=UpdateLodgeOnlyPayload,
+    started_by="an administrator's repair; no page starts it",
 )
 def update_lodge_only(run: Run, payload: UpdateLodgeOnlyPayload) -> None:
-    """As MODEL_RUN_LODGE_ONLY; an administrator's repair after an edit."""
+    """Write the provenance relations and the document of a run anew, after an edit; as
+    MODEL_RUN_LODGE_ONLY, but it gives nothing back."""
     _relodged(payload.model_run_record_id, run, payload.revalidate)
 
 
@@ -179,6 +185,7 @@ def update_lodge_only(run: Run, payload: UpdateLodgeOnlyPayload) -> None:
     payload=BatchPayload,
     result=BatchResult,
     timeout=600,
+    started_by="submitting a table or a file of model runs",
 )
 def submit_batch(run: Run, payload: BatchPayload) -> BatchResult:
     """Launch one job for each record, in order; each is checked by its own job."""
