@@ -14,6 +14,7 @@ handler404 = "registry.views.common.not_found"
 urlpatterns = [
     path("", include("registry.urls")),
     path("jobs/", include("jobs.urls")),
+    path("help/", include("jobs.help_urls")),
     path("account/login/", auth.LoginView.as_view(), name="login"),
     path("account/logout/", auth.LogoutView.as_view(), name="logout"),
     path("account/password/", auth.PasswordChangeView.as_view(), name="password_change"),
