@@ -66,6 +66,7 @@ class Stack:
 
     def __init__(self, directory: Path, static_root: Path) -> None:
         self.directory = directory
+        self.checkout = settings.BASE_DIR
         self.url = ""
         self._processes: list[subprocess.Popen[bytes]] = []
         self._environment = os.environ | {
@@ -80,13 +81,18 @@ class Stack:
         }
         (directory / "static").symlink_to(static_root)
 
+    def use(self, checkout: Path, *apps: str) -> None:
+        """Start what is started from now on in another checkout, with those apps."""
+        self.checkout = checkout
+        self._environment["EXTRA_APPS"] = ",".join(apps)
+
     def start_web(self) -> str:
         """Start the server on a free port and return its address when it answers."""
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
         self._environment["PORT"] = str(port)
-        self._start("web", "-m", "gunicorn", "provena.wsgi", "--chdir", str(settings.BASE_DIR))
+        self._start("web", "-m", "gunicorn", "provena.wsgi", "--chdir", str(self.checkout))
         self.url = f"http://127.0.0.1:{port}"
         wait_until(self._answers, "the server answers")
         return self.url
@@ -111,10 +117,23 @@ class Stack:
         """Run `manage.py` as a person would, to its end."""
         return subprocess.run(
             [sys.executable, "manage.py", *arguments],
-            cwd=settings.BASE_DIR,
+            cwd=self.checkout,
             env=self._environment,
             check=False,
             input=input,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE * 2,
+        )
+
+    def run(self, script: str) -> subprocess.CompletedProcess[str]:
+        """Run lines of a shell as a person would, to their end or to the first that fails."""
+        return subprocess.run(
+            ["bash", "-e"],
+            cwd=self.checkout,
+            env=self._environment,
+            check=False,
+            input=script,
             capture_output=True,
             text=True,
             timeout=PATIENCE * 2,
@@ -140,7 +159,7 @@ class Stack:
         with (self.directory / f"{name}.log").open("ab") as log:
             process = subprocess.Popen(
                 [sys.executable, *arguments],
-                cwd=settings.BASE_DIR,
+                cwd=self.checkout,
                 env=self._environment,
                 stdout=log,
                 stderr=subprocess.STDOUT,
