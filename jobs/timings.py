@@ -11,15 +11,16 @@ from typing import NamedTuple
 from jobs import definitions
 from jobs.models import Job, JobQuerySet, Status
 
-SAMPLE = 1_000  # jobs
+SAMPLE = 500  # jobs
 COLUMNS = ("sub_type", "status", "run_after", "started_at", "finished_at")
 
 
 class Spread(NamedTuple):
-    """Of some lengths of time: half are at most `median`, 95 in a hundred at most `p95`."""
+    """Of some lengths of time: half are at most `median`, 95 in a hundred at most `p95`. None where
+    there are none."""
 
-    median: timedelta
-    p95: timedelta
+    median: timedelta | None = None
+    p95: timedelta | None = None
 
 
 @dataclass(frozen=True)
@@ -30,8 +31,8 @@ class Timing:
     title: str
     succeeded: int
     failed: int
-    waited: Spread | None
-    ran: Spread | None
+    waited: Spread
+    ran: Spread
 
 
 @dataclass(frozen=True)
@@ -91,10 +92,10 @@ def _timing(sub_type: str, title: str, rows: list[_Row]) -> Timing:
     )
 
 
-def _spread(lengths: Iterable[timedelta]) -> Spread | None:
+def _spread(lengths: Iterable[timedelta]) -> Spread:
     ordered = sorted(length.total_seconds() for length in lengths)
     if not ordered:
-        return None
+        return Spread()
     return Spread(
         median=timedelta(seconds=statistics.median(ordered)),
         p95=timedelta(seconds=ordered[math.ceil(0.95 * len(ordered)) - 1]),

@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 from playwright.sync_api import Page
 
-from jobs import lifecycle
+from jobs import help_views, lifecycle
 from jobs.models import Batch, Job, Status
 from registry import services
 from registry.model_runs import services as runs
@@ -102,6 +102,8 @@ def test_axe_finds_nothing_on_any_page(
             "/items/?q=qqzzqq",
             "/groups/",
             "/help/kinds/",
+            "/help/",
+            *(f"/help/jobs/{name}/" for name in help_views.PAGES),
             "/items/new/dataset/",
             "/items/new/model_run_workflow_template/",
             f"/items/new/dataset/?from={dataset.handle}",

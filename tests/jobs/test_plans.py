@@ -13,7 +13,7 @@ from django.db.models import Count, QuerySet
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from jobs import batch_views, lifecycle, progress
+from jobs import batch_views, lifecycle, progress, timings
 from jobs.models import FINISHED, Batch, Job
 from provena.paging import keyset
 
@@ -134,6 +134,7 @@ def test_every_hot_query_uses_its_index(crowd: Batch, user: User, rare: User) ->
         status__in=FINISHED, finished_at__gt=now - timedelta(minutes=5)
     ).order_by()
     check_queryset(recent[:26], "job_finished")
+    check_queryset(timings.recent().values_list(*timings.COLUMNS)[:FEW], "job_finished")
 
 
 def listed(status: str, now: datetime) -> batch_views.Wanted:
