@@ -1,7 +1,7 @@
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
 from jobs import lifecycle
@@ -16,11 +16,14 @@ class Command(BaseCommand):
         parser.add_argument("--user", required=True)
 
     def handle(self, *args: Any, **options: Any) -> None:
+        owner = User.objects.filter(username=options["user"]).first()
+        if owner is None:
+            raise CommandError(f"There is no user {options['user']!r}.")
         with transaction.atomic():  # with whatever else you write: all of it is there, or nothing
             workflow = lifecycle.start_workflow(
                 kind="TIDES",
                 payload={"gauge": options["gauge"], "levels": options["levels"]},
-                owner=User.objects.get(username=options["user"]),
+                owner=owner,
                 subject="",
             )
         self.stdout.write(str(workflow.jobs.get(step=0).session_id))
