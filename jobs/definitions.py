@@ -55,8 +55,8 @@ Handler = Callable[[Any, P], Payload | None]
 class JobKind:
     """A kind of job. `timeout` is in seconds, `max_attempts` counts starts.
 
-    `makes` and `named_by` are keys of JSON joined by `__`: where in its result the id stands of what
-    it made, and where in its payload the name by which people know it; empty if nowhere.
+    `makes` and `named_by` are keys of JSON joined by `__`: where in its result the id stands of
+    what it made, and where in its payload the name by which people know it; empty if nowhere.
     `started_by` completes the sentence "It is started by ..."; a later step of a workflow needs
     none. Handlers are one transaction each, but for those of kinds `in_pieces`.
     """
