@@ -83,6 +83,8 @@ def _change(
 ) -> int:
     """Write into each of the jobs what `fields` says for its sub type, and an event for each."""
     with transaction.atomic():
+        if kind == JobEvent.Kind.RETRIED:
+            _resume(jobs)
         locked = jobs.select_for_update().order_by("pk").values_list("sub_type", "pk")
         found = sorted(locked)  # by sub type; nearly always there is one
         for sub_type, keys in _chunks(found):
@@ -92,6 +94,15 @@ def _change(
         if found:
             wakeup.announce()
     return len(found)
+
+
+def _resume(jobs: "QuerySet[Job]") -> None:
+    """Of each batch that some of the jobs are of, note how long it was idle; in one order, so that
+    nobody who does the same waits for us while we wait for them."""
+    of = jobs.filter(batch__isnull=False).order_by("batch").values_list("batch", flat=True)
+    for batch_id in of.distinct():
+        if batch_id:
+            lifecycle.resume(batch_id)
 
 
 def _note(jobs: "QuerySet[Job]", kind: JobEvent.Kind, message: str, by: "User | None") -> None:

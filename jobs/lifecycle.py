@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
 from django.db import connection, transaction
-from django.db.models import F, QuerySet
+from django.db.models import F, Max, QuerySet
 from django.utils import timezone
 
 from jobs import definitions, outcomes, statements, wakeup
@@ -321,6 +321,8 @@ def retry(job: Job, *, by: "User | None") -> None:
     """
     _demand_right(job, by, "retried")
     with transaction.atomic():
+        if job.batch_id:
+            resume(job.batch_id)
         failed = Job.objects.filter(pk=job.pk, status=Status.FAILED)
         updated = failed.update(**queued_again(job.sub_type))
         if not updated:
@@ -329,6 +331,19 @@ def retry(job: Job, *, by: "User | None") -> None:
             )
         _note(job, JobEvent.Kind.RETRIED, retry_note(by), by=by)
         wakeup.announce()
+
+
+def resume(batch_id: UUID) -> None:
+    """Note, before jobs of a batch are put back into the queue, how long nothing of it was left to
+    do: that is no part of the time it takes. Until the transaction ends nobody else resumes it."""
+    batch = Batch.objects.select_for_update().get(pk=batch_id)
+    if batch.jobs.unfinished().exists():
+        return
+    now = timezone.now()
+    ended = batch.jobs.aggregate(at=Max("finished_at"))["at"] or now
+    batch.idle += max(now - ended, timedelta(0))
+    batch.resumed_at = now
+    batch.save(update_fields=["idle", "resumed_at"])
 
 
 def cancel(job: Job, *, by: "User | None") -> None:

@@ -76,6 +76,12 @@ class Batch(models.Model):
     title = models.CharField(max_length=300)
     total = models.PositiveIntegerField()
     created_at = models.DateTimeField(default=timezone.now)
+    resumed_at = models.DateTimeField(
+        null=True, blank=True, help_text="When jobs were retried after all had ended."
+    )
+    idle = models.DurationField(
+        default=timedelta, help_text="How long nothing of it was left to do, before retries."
+    )
 
     objects = BatchQuerySet.as_manager()
 

@@ -96,8 +96,11 @@ class Segment:
 
 @dataclass(frozen=True)
 class BatchProgress:
-    """A batch as its page shows it. `took` is the time from its submission to its end, or to now.
-    `rate` is in jobs a second; None while nothing can be said about it."""
+    """A batch as its page shows it.
+
+    `took` is the time from its submission to its end, or to now, without that in which nothing was
+    left to do before a retry. `rate` is in jobs a second; None while nothing can be said about it.
+    """
 
     batch: Batch
     counts: Counter[str]
@@ -186,18 +189,20 @@ def of_batch(batch: Batch) -> BatchProgress:
     counts = of_batches([batch])[batch.pk]
     is_finished = not any(counts[status] for status in UNFINISHED)
     ended = batch.jobs.aggregate(at=Max("finished_at"))["at"] if is_finished else None
-    took = (ended or timezone.now()) - batch.created_at
+    took = (ended or timezone.now()) - batch.created_at - batch.idle
     return BatchProgress(batch, counts, took, None if is_finished else _rate(batch))
 
 
 def _rate(batch: Batch) -> float | None:
     """Jobs of the batch that are done in a second, judged by the latest that were: from the start
-    of the first of them until now. None if none was lately."""
+    of the first of them until now, or of the first since a retry. None if none was lately."""
     now = timezone.now()
     lately = Job.objects.filter(finished_at__isnull=False, finished_at__gt=now - RATE_OVER)
     lately = lately.filter(started_at__isnull=False)  # not cancelled before a worker began
     sample = lately.order_by("-finished_at").values_list("batch", "started_at")[:RATE_SAMPLE]
     starts = [start for of, start in sample if of == batch.pk and start]
+    if batch.resumed_at:
+        starts = [start for start in starts if start >= batch.resumed_at]
     seconds = (now - min(starts)).total_seconds() if starts else 0
     return len(starts) / seconds if seconds > 0 else None
 

@@ -11,7 +11,7 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from jobs import batches, definitions, progress
+from jobs import batches, definitions, lifecycle, progress
 from jobs.definitions import Link
 from jobs.models import Batch, Job, JobEvent, Status
 from registry.models import Item
@@ -105,6 +105,53 @@ def test_a_finished_batch_tells_how_long_it_took_and_asks_no_more(
     assert "took 1 min 30 s" in page
     assert "every " not in page
     assert "Cancel" not in page
+
+
+def after_a_day(user: User) -> Batch:
+    """A batch that took a minute, of which a job failed; it ended a day ago."""
+    batch = make_batch(user, *["SUCCEEDED"] * 3, "FAILED", "FAILED")
+    ended = timezone.now() - timedelta(days=1)
+    Batch.objects.update(created_at=ended - timedelta(minutes=1))
+    batch.jobs.update(started_at=ended - timedelta(seconds=30), finished_at=ended)
+    batch.refresh_from_db()
+    return batch
+
+
+@pytest.mark.parametrize("all_at_once", [True, False])
+def test_time_in_which_nothing_was_left_to_do_does_not_count(user: User, all_at_once: bool) -> None:
+    batch = after_a_day(user)
+    if all_at_once:
+        assert batches.retry_failed(batch, by=user) == 2
+    else:
+        for job in batch.jobs.failed():
+            lifecycle.retry(job, by=user)
+    batch.refresh_from_db()
+    now = progress.of_batch(batch)
+    assert timedelta(seconds=60) <= now.took < timedelta(seconds=70)
+    assert now.left is None
+    for job in batch.jobs.unfinished():
+        finish(job, "SUCCEEDED")
+    assert timedelta(seconds=60) <= progress.of_batch(batch).took < timedelta(seconds=70)
+
+
+def test_the_time_left_after_a_retry_is_judged_by_what_was_done_since(user: User) -> None:
+    batch = after_a_day(user)
+    recently = timezone.now() - timedelta(minutes=5)
+    batch.jobs.update(started_at=recently, finished_at=recently)
+    batches.retry_failed(batch, by=user)
+    batch.refresh_from_db()
+    assert progress.of_batch(batch).left is None
+    [first, _] = batch.jobs.unfinished()
+    finish(first, "SUCCEEDED")
+    Job.objects.filter(pk=first.pk).update(started_at=batch.resumed_at)
+    assert progress.of_batch(batch).left < timedelta(seconds=10)
+
+
+def test_a_retry_while_the_batch_goes_on_takes_nothing_off_its_time(user: User) -> None:
+    batch = make_batch(user, "FAILED", "PENDING")
+    batches.retry_failed(batch, by=user)
+    batch.refresh_from_db()
+    assert (batch.idle, batch.resumed_at) == (timedelta(0), None)
 
 
 def test_few_failures_among_many_can_be_seen_in_the_bar(user: User) -> None:
