@@ -4,11 +4,13 @@ import json
 import time
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db.models import Count, QuerySet
 
 from jobs import progress
 from jobs.models import Batch, Job, Status, no_worker
@@ -23,6 +25,20 @@ MOST_LINES = 20_000  # of JSON: they travel in one job
 WIDTH = 40  # characters of the progress bar
 LOOK_EVERY = 0.5  # seconds: counting a batch costs the workers time
 State = SheetRow.State
+
+
+@dataclass(frozen=True)
+class Submitted:
+    """What was submitted: the job that launches the new runs, if there are any; the failed jobs
+    that are tried again; and what was found, in numbers."""
+
+    job: Job | None
+    again: "QuerySet[Job]"
+    outcome: dict[str, Any]
+
+    @property
+    def is_nothing(self) -> bool:
+        return not self.job and not self.outcome["retried"]
 
 
 class Command(BaseCommand):
@@ -53,26 +69,22 @@ class Command(BaseCommand):
         with opened(options["file"]) as stream:
             is_json = stream.peek(100).lstrip(b"\xef\xbb\xbf \r\n\t")[:1] in (b"{", b"[", b"")  # type: ignore[attr-defined]  # all of them are buffered
             register = self._lines if is_json else self._sheet
-            job, outcome = register(stream, owner, options)
+            done = register(stream, owner, options)
+        outcome = done.outcome
         if options["dry_run"]:
             self.stdout.write(
                 json.dumps(outcome) if options["json"] else f"{_sum(outcome)} can be registered."
             )
             return
-        if options["wait"] and job:
-            outcome |= self._followed(job, options["timeout"], quiet=options["json"])
-        if options["json"]:
-            self.stdout.write(json.dumps(outcome))
-        else:
-            batch = outcome.get("batch_id")
-            where = f"; batch {batch}" if batch else f"; job {job.session_id}" if job else ""
-            self.stdout.write(f"{_sum(outcome)} submitted{where}.")
-        if outcome.get("failed"):
-            raise CommandError(f"{outcome['failed']} runs failed; their jobs say why.")
+        if options["wait"] and not done.is_nothing:
+            outcome |= self._followed(done, options["timeout"], quiet=options["json"])
+        self.stdout.write(json.dumps(outcome) if options["json"] else _told(done))
+        if failed := outcome.get("failed"):
+            one = failed == 1
+            who = "1 run failed; its job says" if one else f"{failed} runs failed; their jobs say"
+            raise CommandError(f"{who} why.")
 
-    def _sheet(
-        self, stream: Any, owner: User, options: dict[str, Any]
-    ) -> tuple[Job | None, dict[str, Any]]:
+    def _sheet(self, stream: Any, owner: User, options: dict[str, Any]) -> Submitted:
         """Register the rows of a CSV file."""
         with told():
             name = Path(options["file"]).name
@@ -88,7 +100,7 @@ class Command(BaseCommand):
         if options["force"]:
             counts[State.NEW] += sheets.force(sheet=sheet, by=owner)
             counts[State.EXISTING] = 0
-        outcome = {
+        outcome: dict[str, Any] = {
             "submitted": counts[State.NEW],
             "retried": counts[State.RETRY],
             "existing": counts[State.EXISTING],
@@ -96,14 +108,14 @@ class Command(BaseCommand):
         }
         if options["dry_run"] or not (counts[State.NEW] or counts[State.RETRY]):
             sheet.delete()
-            return None, outcome
+            return Submitted(None, Job.objects.none(), outcome)
         with told():
-            job = sheets.submit(sheet=sheet, by=owner).job
-        return job, outcome | ({"session_id": str(job.session_id)} if job else {})
+            done = sheets.submit(sheet=sheet, by=owner)
+        outcome |= {"submitted": done.new, "retried": counts[State.RETRY]}
+        outcome |= {"session_id": str(done.job.session_id)} if done.job else {}
+        return Submitted(done.job, _tried_again(sheet), outcome)
 
-    def _lines(
-        self, stream: Any, owner: User, options: dict[str, Any]
-    ) -> tuple[Job | None, dict[str, Any]]:
+    def _lines(self, stream: Any, owner: User, options: dict[str, Any]) -> Submitted:
         """Register the records of a file of JSON lines."""
         lines = _read(stream, options["file"])
         good, faults = _checked(lines, Lookup(owner))
@@ -114,17 +126,18 @@ class Command(BaseCommand):
                 if not same.failed:  # what failed is no run
                     del new[fingerprint]
         batch = good if options["force"] else list(new.values())
-        outcome = {
+        outcome: dict[str, Any] = {
             "submitted": len(batch),
             "retried": 0,
             "existing": len(good) - len(batch),
             "faulty": len(lines) - len(good),
         }
         if options["dry_run"] or not batch:
-            return None, outcome
+            return Submitted(None, Job.objects.none(), outcome)
         with told():
             job = services.register_batch(batch=batch, owner=owner, once=not options["force"])
-        return job, outcome | {"session_id": str(job.session_id)}
+        outcome |= {"session_id": str(job.session_id)}
+        return Submitted(job, Job.objects.none(), outcome)
 
     def _blame(self, faults: Iterable[str], total: int, faulty: int, options: Any) -> None:
         """Print every fault. Raises CommandError if nothing may be registered therefore."""
@@ -139,32 +152,61 @@ class Command(BaseCommand):
                 "the others with --skip-faulty."
             )
 
-    def _followed(self, job: Job, seconds: float, *, quiet: bool) -> dict[str, Any]:
-        """Draw a bar until the batch has ended. Raises CommandError if it does not in time."""
+    def _followed(self, submitted: Submitted, seconds: float, *, quiet: bool) -> dict[str, Any]:
+        """Draw a bar until all that was submitted has ended. Raises CommandError if it does not in
+        time."""
         deadline = time.monotonic() + seconds
         while True:
-            job.refresh_from_db()
-            if job.status == Status.FAILED:
-                raise CommandError(f"The batch was not launched: {job.info}")
-            batch = Batch.objects.filter(pk=job.result["batch_id"]).first() if job.result else None
-            counts: Counter[str] = progress.of_batches([batch])[batch.pk] if batch else Counter()
+            batch = _launched(submitted.job) if submitted.job else None
+            counts = _states(submitted.again)
+            counts += progress.of_batches([batch])[batch.pk] if batch else Counter()
             done = counts[Status.SUCCEEDED] + counts[Status.FAILED]
-            if batch and not quiet:
-                bar = "█" * (WIDTH * done // batch.total)
-                self.stdout.write(f"\r{bar:·<{WIDTH}} {done}/{batch.total}", ending="")
-            if batch and done == batch.total:
+            is_launched = bool(batch) or not submitted.job
+            if is_launched and not quiet:
+                bar = "█" * (WIDTH * done // max(counts.total(), 1))
+                self.stdout.write(f"\r{bar:·<{WIDTH}} {done}/{counts.total()}", ending="")
+            if is_launched and done == counts.total():
                 self.stdout.write("" if quiet else "\n", ending="")
-                return {
-                    "batch_id": str(batch.pk),
-                    "succeeded": counts[Status.SUCCEEDED],
-                    "failed": counts[Status.FAILED],
-                }
+                found = {"succeeded": counts[Status.SUCCEEDED], "failed": counts[Status.FAILED]}
+                return ({"batch_id": str(batch.pk)} if batch else {}) | found
             if time.monotonic() > deadline:
                 raise CommandError(
-                    f"The batch has not ended after {seconds:g} s; it goes on by itself."
+                    f"The runs have not ended after {seconds:g} s; they go on by themselves."
                     + (" No worker is running: start one with manage.py qcluster." * no_worker())
                 )
             time.sleep(LOOK_EVERY)
+
+
+def _launched(job: Job) -> Batch | None:
+    """The batch of a launch, once it is there. Raises CommandError if it will not be."""
+    job.refresh_from_db()
+    if job.status == Status.FAILED:
+        raise CommandError(f"The batch was not launched: {job.info}")
+    return Batch.objects.filter(pk=job.result["batch_id"]).first() if job.result else None
+
+
+def _tried_again(sheet: RunSheet) -> "QuerySet[Job]":
+    """The jobs that had failed and that a sheet has put back into the queue."""
+    rows = sheet.rows.filter(state=State.SUBMITTED, failed_job__isnull=False)
+    return Job.objects.filter(session_id__in=rows.order_by().values("failed_job"))
+
+
+def _states(jobs: "QuerySet[Job]") -> Counter[str]:
+    """How many of these jobs are in which state."""
+    return Counter(dict(jobs.order_by().values_list("status").annotate(Count("pk"))))
+
+
+def _told(done: Submitted) -> str:
+    """What was submitted, where it can be followed, and how it ended if that was waited for."""
+    outcome = done.outcome
+    told = f"{_sum(outcome)} submitted"
+    if "batch_id" in outcome:
+        told += f"; batch {outcome['batch_id']}"
+    elif done.job:
+        told += f"; job {done.job.session_id}"
+    if "succeeded" in outcome:
+        told += f"; {outcome['succeeded']} succeeded, {outcome['failed']} failed"
+    return f"{told}."
 
 
 def _sum(outcome: dict[str, Any]) -> str:

@@ -194,6 +194,61 @@ def test_a_run_whose_job_failed_does_not_exist(
     assert run_count() == 1
 
 
+@pytest.fixture
+def failed(workflow: Workflow, user: User, sheet: Path) -> Path:
+    """A table whose run failed, because its dataset was away."""
+    drain()
+    sheet.write_text(table(workflow, user, row_of(workflow, user)))
+    run(sheet)
+    Item.objects.filter(pk=workflow.currents.pk).update(is_complete=False)
+    drain()
+    Item.objects.filter(pk=workflow.currents.pk).update(is_complete=True)
+    return sheet
+
+
+def followed(file: Path, monkeypatch: pytest.MonkeyPatch, *options: str) -> tuple[str, str, str]:
+    """What `--wait` tells while a worker is at it."""
+    monkeypatch.setattr("time.sleep", lambda seconds: drain())
+    return run(file, "--wait", *options)
+
+
+def test_waiting_for_what_is_only_tried_again_tells_how_it_ended(
+    failed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, _, refusal = followed(failed, monkeypatch)
+    assert "0/1" in out
+    assert "1 model run (1 tried again) submitted; 1 succeeded, 0 failed." in out
+    assert (refusal, run_count(), Batch.objects.count()) == ("", 1, 1)
+
+
+def test_what_is_tried_again_and_fails_again_is_told(
+    workflow: Workflow, failed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(seconds: float) -> None:
+        Item.objects.filter(pk=workflow.currents.pk).update(is_complete=False)
+        drain()
+
+    monkeypatch.setattr("time.sleep", away)
+    out, _, refusal = run(failed, "--wait")
+    assert "submitted; 0 succeeded, 1 failed." in out
+    assert refusal == "1 run failed; its job says why."
+
+
+def test_waiting_is_for_new_runs_and_for_those_tried_again(
+    workflow: Workflow, user: User, failed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new = row_of(workflow, user, display_name="Another")
+    failed.write_text(table(workflow, user, row_of(workflow, user), new))
+    outcome = json.loads(followed(failed, monkeypatch, "--json")[0])
+    assert (outcome["submitted"], outcome["retried"]) == (1, 1)
+    assert (outcome["succeeded"], outcome["failed"]) == (2, 0)
+    assert str(Batch.objects.latest("created_at").pk) == outcome["batch_id"]
+
+
+def test_waiting_for_what_is_tried_again_without_a_worker_says_so(failed: Path) -> None:
+    assert "No worker is running" in run(failed, "--wait", "--timeout", "0.1")[2]
+
+
 @pytest.mark.parametrize("kind", ["csv", "jsonl"])
 def test_equal_runs_of_a_file_are_registered_once(
     workflow: Workflow, user: User, tmp_path: Path, kind: str
