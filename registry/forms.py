@@ -11,7 +11,7 @@ sends its number under the list's own name, so that rows can be removed in any o
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from django import forms
 from django.http import QueryDict
@@ -67,6 +67,15 @@ class Pair:
     errors: list[str] = field(default_factory=list)
 
 
+class Told(NamedTuple):
+    """Something about a field, as the summary above the form tells it: the id to lead to, where
+    that is in words, and what is told there."""
+
+    id: str
+    label: str
+    text: str
+
+
 @dataclass
 class Field:
     """A field of the form as the template prints it: a value, or what is in a group or a list."""
@@ -78,6 +87,7 @@ class Field:
     rows: list["Field"] = field(default_factory=list)  # of a list
     pairs: list[Pair] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
     number: int = 0  # of a row, counted from 1 as people do
     named: Named | None = None  # the item whose id it holds, as the user may see it
     is_first_wrong: bool = False
@@ -112,6 +122,7 @@ class Field:
         widget = WIDGETS.get(self.shape.form, forms.TextInput)()
         described = [f"{self.id}_help"] if self.shape.help else []
         described += [f"{self.id}_errors"] if self.errors else []
+        described += [f"{self.id}_warnings"] if self.warnings else []
         attributes: dict[str, Any] = {"id": self.id}
         if described:
             attributes["aria-describedby"] = " ".join(described)
@@ -144,6 +155,19 @@ class Field:
         if self.shape.form == "boolean":
             return bool(self.value) == bool(self.shape.default)
         return not str(self.value).strip()
+
+    def told(self, around: str = "") -> Iterator[tuple[str, Told]]:
+        """What is told of this field and of all inside it, in the order of the page, each with
+        "error" or "warning" before it. `around` says in words what it is in."""
+        own = f"row {self.number}" if self.number else self.label
+        label = around if self.shape.is_unframed else ", ".join(filter(None, (around, own)))
+        yield from (("error", Told(self.id, label, text)) for text in self.errors)
+        yield from (("warning", Told(self.id, label, text)) for text in self.warnings)
+        for number, pair in enumerate(self.pairs, start=1):
+            where = f"{self.id}_{number}", f"{label}, row {number}"
+            yield from (("error", Told(*where, text)) for text in pair.errors)
+        for inner in (*self.parts, *self.rows):
+            yield from inner.told(label)
 
     def walk(self) -> Iterator["Field"]:
         """This field and all inside it, in the order of the page."""
@@ -212,10 +236,7 @@ class ShapeForm:
     def add(self, findings: Findings) -> None:
         """Put findings at their fields, or as near to them as there is one."""
         for path, text in findings.faults:
-            near = next(
-                (self._at[path[:end]] for end in range(len(path), 0, -1) if path[:end] in self._at),
-                None,
-            )
+            near = self._near(path)
             if near is None:
                 self.faults.append(text)
                 continue
@@ -224,6 +245,11 @@ class ShapeForm:
         first = next((found for found in self.walk() if found.errors), None)
         if first:
             first.is_first_wrong = True
+
+    def _near(self, path: Path) -> Field | None:
+        """The field there, or the nearest one around it."""
+        ends = range(len(path), 0, -1)
+        return next((self._at[path[:end]] for end in ends if path[:end] in self._at), None)
 
     def name_items(self, named: Mapping[str, Named]) -> None:
         """Say which items the ids in the form are of."""
@@ -259,13 +285,23 @@ class ShapeForm:
         return target
 
     @property
+    def problems(self) -> list[Told]:
+        """What is wrong at fields, in the order of the page."""
+        return [told for sort, told in self._told() if sort == "error"]
+
+    @property
+    def doubts(self) -> list[Told]:
+        """What is odd at fields, likewise."""
+        return [told for sort, told in self._told() if sort == "warning"]
+
+    def _told(self) -> Iterator[tuple[str, Told]]:
+        for top in self.fields:
+            yield from top.told()
+
+    @property
     def error_count(self) -> int:
         """How many faults the form shows."""
-        at_fields = sum(
-            len(found.errors) + sum(len(pair.errors) for pair in found.pairs)
-            for found in self.walk()
-        )
-        return at_fields + len(self.faults)
+        return len(self.problems) + len(self.faults)
 
     def _value(self, found: Field, path: Path) -> Any:
         """The content of a field; None leaves it out. Notes where it stands, for faults."""

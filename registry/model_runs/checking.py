@@ -2,13 +2,14 @@
 7.2 and 7.3)."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.models import User
 
 from jobs.models import Job, Status
-from registry.kinds.runs import fingerprint_of
-from registry.model_runs import fingerprints, records, rows
+from registry.kinds.runs import RunRecord, fingerprint_of
+from registry.model_runs import fingerprints, oddities, records, rows
 from registry.model_runs.columns import JOB, Columns
 from registry.model_runs.fingerprints import Same
 from registry.model_runs.records import Lookup
@@ -62,6 +63,8 @@ class Checker:
             text = f"You have no job {row.job}. Clear this cell to register the row as a new run."
             faults.append((self._columns.at((JOB,)), text))
         checked = SheetRow(number=number, cells=cells, faults=faults, state=State.FAULTY)
+        if row.data:
+            checked.warnings = _warnings(record, row.data, self._columns)
         if record is not None and not faults:
             checked.state = State.NEW
             checked.record = records.stored(record)
@@ -96,6 +99,15 @@ class Checker:
         rows_of = SheetRow.objects.filter(sheet=self._sheet, fingerprint__in=wanted)
         others = rows_of.exclude(number__in=numbers).order_by("-number")
         return {one or "": number for one, number in others.values_list("fingerprint", "number")}
+
+
+def _warnings(
+    record: RunRecord | None, data: Mapping[str, Any], columns: Columns
+) -> list[tuple[int, str]] | None:
+    """What is odd in a row, by column; None if nothing is."""
+    legible = record or records.legible(data)
+    odd = oddities.of(legible) if legible else []
+    return [(rows.place(one, data, columns), one.text) for one in odd] or None
 
 
 def mark(row: SheetRow, same: Same) -> None:

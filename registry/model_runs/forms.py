@@ -13,9 +13,9 @@ from django.http import QueryDict
 
 from registry.forms import ShapeForm
 from registry.kinds import Findings
-from registry.kinds.runs import ModelRun
+from registry.kinds.runs import ModelRun, RunRecord
 from registry.kinds.shape import Path, Shape
-from registry.model_runs import records
+from registry.model_runs import oddities, records
 from registry.model_runs.columns import Layout, Use
 from registry.model_runs.records import SIDES, Lookup
 
@@ -54,6 +54,7 @@ class RunForm(ShapeForm):
         self._user = user
         self._places: dict[Path, Path] = {}  # of a dataset in the record -> of its row in the form
         self.stored: dict[str, Any] = {}  # the record as it would be stored, once checked
+        self.odd = ""  # what looks odd in it, as one text
         self.dropped = list(_without_field(initial, layout)) if initial else []
         values = _values(initial or {}, layout)
         super().__init__(_shapes(layout, values), data, values)
@@ -62,10 +63,19 @@ class RunForm(ShapeForm):
         """See that the record can be registered. Raises Findings, at the fields of the form."""
         record, found = records.examine(self.record, Lookup(self._user))
         self.stored = records.stored(record) if record else {}
+        self._warn(record or records.legible(self.record))
         read = {path for path, field in self._at.items() if field.errors}
         faults = [(self._place(one.path), one.text) for one in found]
         if faults := [fault for fault in faults if fault[0] not in read]:
             raise Findings(faults)
+
+    def _warn(self, record: RunRecord | None) -> None:
+        """Tell what looks odd at its fields."""
+        odd = oddities.of(record) if record else []
+        for one in odd:
+            if near := self._near(self._place(one.path)):
+                near.warnings.append(one.text)
+        self.odd = " ".join(f"{'.'.join(map(str, one.path))}: {one.text}" for one in odd)
 
     @property
     def record(self) -> dict[str, Any]:

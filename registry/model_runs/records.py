@@ -166,6 +166,15 @@ def examine(data: Mapping[str, Any], lookup: Lookup) -> tuple[RunRecord | None, 
     return (None, found) if found else (record, [])
 
 
+def legible(data: Mapping[str, Any]) -> RunRecord | None:
+    """The record, with something harmless in the place of what has the wrong shape; None where
+    nothing can be read of it."""
+    try:
+        return parse(data)
+    except Findings as misfits:
+        return _mended(data, [path for path, _ in misfits.faults])
+
+
 def _mended(data: Mapping[str, Any], paths: list[Path]) -> RunRecord | None:
     """The record without its faults of shape, as far as they are of the usual sorts."""
     copy = json.loads(json.dumps(data))

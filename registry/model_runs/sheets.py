@@ -28,6 +28,8 @@ from registry.services.rules import Refused
 
 State = SheetRow.State
 CHUNK = 500  # rows that are checked and written together
+Found = Sequence[tuple[int, str]]
+"""Of a row: pairs of a column (-1: none) and what is found there."""
 
 
 @dataclass(frozen=True)
@@ -184,14 +186,14 @@ def faulty(sheet: RunSheet) -> Iterator[list[str]]:
     yield [*header[:at], ERROR, *header[at + 1 :]]
     for row in found.iterator(CHUNK):
         cells = list(row.cells) + [""] * (len(header) - len(row.cells))
-        yield [*cells[:at], " ".join(told(row, header)), *cells[at + 1 :]]
+        yield [*cells[:at], " ".join(told(row.faults, header)), *cells[at + 1 :]]
 
 
-def told(row: SheetRow, header: Sequence[str]) -> list[str]:
-    """What is wrong with a row, a sentence each, with the column."""
+def told(found: Found | None, header: Sequence[str]) -> list[str]:
+    """The faults or warnings of a row, a sentence each, with the column."""
     return [
         f"{header[column]}: {text}" if 0 <= column < len(header) else text
-        for column, text in row.faults
+        for column, text in found or ()
     ]
 
 

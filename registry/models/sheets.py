@@ -26,6 +26,7 @@ class RunSheet(models.Model):
         Item, on_delete=models.PROTECT, related_name="+", db_index=False, verbose_name="workflow"
     )
     file_name = models.CharField(max_length=200)
+    separator = models.CharField(max_length=1, default=",", help_text="Between its cells.")
     columns = models.JSONField(help_text="The header, in the order of the cells of each row.")
     warnings = models.JSONField(default=list)
     is_ready = models.BooleanField(default=False)
@@ -66,6 +67,10 @@ class SheetRow(models.Model):
     faults = models.JSONField(
         default=list, help_text="Pairs of a column (-1: none) and what is wrong."
     )
+    # NULL where there is none, as nearly always: then no index holds the row.
+    warnings = models.JSONField(
+        null=True, help_text="As the faults, what looks odd and hinders nothing."
+    )
     note = models.TextField(blank=True, help_text="What it is the same as.")
     record = models.JSONField(null=True, help_text="The run's record, where nothing is wrong.")
     fingerprint = models.CharField(max_length=64, null=True)  # noqa: DJ001 - most indexes skip it
@@ -96,6 +101,16 @@ class SheetRow(models.Model):
                 fields=["submission", "number"],
                 condition=models.Q(submission__isnull=False),
                 name="sheet_row_submission",
+            ),
+            models.Index(
+                fields=["sheet", "number"],
+                condition=models.Q(warnings__isnull=False),
+                name="sheet_row_warned",
+            ),
+            models.Index(
+                fields=["sheet", "state"],
+                condition=models.Q(is_forced=True),
+                name="sheet_row_forced",
             ),
         ]
 

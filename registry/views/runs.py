@@ -77,6 +77,8 @@ def register(request: HtmxRequest, handle: str) -> HttpResponse:
         context["refusal"] = "Your account may not change the registry."
 
     def save(form: RunForm) -> HttpResponse | None:
+        if _is_odd(request, form, context):
+            return None
         anyway = "anyway" in request.POST
         try:
             job = runs.register(record=form.record, owner=request.user, anyway=anyway)
@@ -258,6 +260,8 @@ def _updated(
     if form.stored == item.info["record"]:
         context["unchanged"] = True
         return None
+    if _is_odd(request, form, context):
+        return None
     try:
         runs.update(
             handle=item.handle,
@@ -272,6 +276,13 @@ def _updated(
         return None
     messages.success(request, "The change is on its way; the panel follows its job.")
     return redirect(item)
+
+
+def _is_odd(request: HtmxRequest, form: RunForm, context: dict[str, Any]) -> bool:
+    """True where something looks odd that whoever fills in the form has not been told yet. Sent
+    once more as it is, it is taken."""
+    context["is_odd"] = bool(form.odd) and request.POST.get("odd") != form.odd
+    return bool(context["is_odd"])
 
 
 def _panel(request: HtmxRequest, job: Job, refresh_url: str) -> dict[str, Any]:

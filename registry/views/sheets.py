@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.contrib import messages
+from django.db.models import QuerySet
 from django.http import Http404, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
@@ -27,6 +28,7 @@ RECENT = 20  # sheets
 PAGE = 25  # rows
 ROW = re.compile("[0-9]{1,9}")
 LOOKED_AT = 1_000  # faulty rows, to see which columns have faults
+WARNED = "WARNED"  # no state: rows in whatever state of which something looks odd
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -64,12 +66,12 @@ def sheet(request: HtmxRequest, sheet_id: UUID) -> HttpResponse:
     counts = found.counts()
     default = State.FAULTY if counts[State.FAULTY] else ""
     state = request.GET.get("state", default)
-    rows = found.rows.filter(state=state) if state in State.values else found.rows.all()
+    rows = _in_state(found, state)
     after = request.GET.get("after")
     page = keyset(rows, after, PAGE, key="number", descending=False)
     shown = _shown(found, request)
-    if state == State.FAULTY:
-        shown = _wrong_first(shown, rows)
+    if marked := {State.FAULTY: "faults", WARNED: "warnings"}.get(state):
+        shown = _marked_first(shown, rows, marked)
     handle = found.template.handle
     context = {
         "sheet": found,
@@ -80,7 +82,8 @@ def sheet(request: HtmxRequest, sheet_id: UUID) -> HttpResponse:
         "faulty": counts[State.FAULTY],
         "existing": counts[State.EXISTING],
         "forced": found.rows.filter(state=State.NEW, is_forced=True).count(),
-        "state": state if state in State.values else "",
+        "warned": _in_state(found, WARNED).count(),
+        "state": state if state in (*State.values, WARNED) else "",
         "page": page,
         "after": after,
         "titles": [title for _, title in shown],
@@ -107,7 +110,7 @@ def row(request: HtmxRequest, sheet_id: UUID, number: int) -> HttpResponse:
             current.cells = cells
         else:
             if current.state != State.FAULTY:
-                messages.success(request, f"Row {number} is right now.")
+                _tell(request, current)
                 return redirect(_next_faulty(found, number))
             context["status"] = UNPROCESSABLE
     context |= {"row": current, "fields": _fields(found, current, request)}
@@ -213,6 +216,22 @@ def _sheet(request: HtmxRequest, sheet_id: UUID) -> RunSheet:
     return get_object_or_404(own, pk=sheet_id)
 
 
+def _in_state(sheet: RunSheet, state: str) -> "QuerySet[SheetRow]":
+    """The rows in a state; all of them for what is none."""
+    if state == WARNED:
+        return sheet.rows.filter(warnings__isnull=False)
+    return sheet.rows.filter(state=state) if state in State.values else sheet.rows.all()
+
+
+def _tell(request: HtmxRequest, row: SheetRow) -> None:
+    """Say that a row was mended, and what is odd in it."""
+    if row.warnings:
+        odd = " ".join(text for _, text in row.warnings)
+        messages.warning(request, f"Row {row.number} can be registered. Check: {odd}")
+    else:
+        messages.success(request, f"Row {row.number} is right now.")
+
+
 def _shown(sheet: RunSheet, request: HtmxRequest) -> list[tuple[int, str]]:
     """The columns that people look at, each with its title. If the workflow has changed so that the
     table no longer fits, all have their headers."""
@@ -228,12 +247,14 @@ def _shown(sheet: RunSheet, request: HtmxRequest) -> list[tuple[int, str]]:
     ]
 
 
-def _wrong_first(shown: list[tuple[int, str]], rows: Any) -> list[tuple[int, str]]:
-    """The columns with the first one, which names the row, and then those with faults: a wide table
-    would hide them."""
-    some = rows.values_list("faults", flat=True)[:LOOKED_AT]
-    wrong = {place for faults in some for place, _ in faults}
-    return shown[:1] + sorted(shown[1:], key=lambda column: column[0] not in wrong)
+def _marked_first(
+    shown: list[tuple[int, str]], rows: "QuerySet[SheetRow]", marked: str
+) -> list[tuple[int, str]]:
+    """The columns with the first one, which names the row, and then those with faults (or warnings,
+    as `marked` says): a wide table would hide them."""
+    some = rows.values_list(marked, flat=True)[:LOOKED_AT]
+    places = {place for found in some for place, _ in found or ()}
+    return shown[:1] + sorted(shown[1:], key=lambda column: column[0] not in places)
 
 
 def _title(columns: Columns, place: int) -> str:
@@ -251,19 +272,22 @@ def _title(columns: Columns, place: int) -> str:
 
 
 def _row(row: SheetRow, shown: list[tuple[int, str]]) -> dict[str, Any]:
-    """A row as the table prints it: its cells with their faults, and the faults of the whole."""
+    """A row as the table prints it: its cells with what was found in them, and what was found in
+    the whole."""
     places = dict(shown)
+    told: dict[str, list[Any]] = {"faults": row.faults, "warnings": row.warnings or []}
     return {
         "row": row,
-        "faults": [text for place, text in row.faults if place not in places],
-        "told": [(places[place], text) for place, text in row.faults if place in places],
         "cells": [
-            {
-                "text": row.cells[place] if place < len(row.cells) else "",
-                "faults": [text for at, text in row.faults if at == place],
-            }
+            {"text": row.cells[place] if place < len(row.cells) else ""}
+            | {name: [text for at, text in found if at == place] for name, found in told.items()}
             for place, _ in shown
         ],
+        "whole": [text for place, text in row.faults if place not in places],
+        "where": {
+            name: [(places[place], text) for place, text in found if place in places]
+            for name, found in told.items()
+        },
     }
 
 
@@ -277,6 +301,7 @@ def _fields(sheet: RunSheet, row: SheetRow, request: HtmxRequest) -> list[dict[s
             "header": "" if header.casefold() == titles.get(place, "").casefold() else header,
             "value": row.cells[place] if place < len(row.cells) else "",
             "faults": [text for at, text in row.faults if at == place],
+            "warnings": [text for at, text in row.warnings or () if at == place],
             "is_hidden": place not in titles and place not in {at for at, _ in row.faults},
         }
         for place, header in enumerate(sheet.columns)

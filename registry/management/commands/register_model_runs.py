@@ -17,8 +17,8 @@ from jobs.models import Batch, Job, Status, no_worker
 from registry.kinds.runs import fingerprint_of
 from registry.management.content import add_user, opened, told, user_named
 from registry.management.import_lines import entry, written
-from registry.model_runs import fingerprints, records, services, sheets
-from registry.model_runs.records import Lookup
+from registry.model_runs import fingerprints, oddities, records, services, sheets
+from registry.model_runs.records import Finding, Lookup
 from registry.models import RunSheet, SheetRow
 
 MOST_LINES = 20_000  # of JSON: they travel in one job
@@ -89,7 +89,7 @@ class Command(BaseCommand):
         with told():
             name = Path(options["file"]).name
             sheet = sheets.load(stream=stream, file_name=name, owner=owner)
-        for warning in sheet.warnings:
+        for warning in (*sheet.warnings, *_row_warnings(sheet)):
             self.stderr.write(warning)
         counts = sheet.counts()
         try:
@@ -118,7 +118,9 @@ class Command(BaseCommand):
     def _lines(self, stream: Any, owner: User, options: dict[str, Any]) -> Submitted:
         """Register the records of a file of JSON lines."""
         lines = _read(stream, options["file"])
-        good, faults = _checked(lines, Lookup(owner))
+        good, faults, warnings = _checked(lines, Lookup(owner))
+        for warning in warnings:
+            self.stderr.write(warning)
         self._blame(faults, len(lines), len(lines) - len(good), options)
         new = {fingerprint_of(record): record for record in good}
         if not options["force"]:
@@ -227,7 +229,13 @@ def _sum(outcome: dict[str, Any]) -> str:
 
 def _row_faults(sheet: RunSheet) -> Iterable[str]:
     for row in sheet.rows.filter(state=State.FAULTY).iterator(500):
-        yield from (f"row {row.number}: {text}" for text in sheets.told(row, sheet.columns))
+        yield from (f"row {row.number}: {text}" for text in sheets.told(row.faults, sheet.columns))
+
+
+def _row_warnings(sheet: RunSheet) -> Iterable[str]:
+    for row in sheet.rows.filter(warnings__isnull=False).iterator(500):
+        for text in sheets.told(row.warnings, sheet.columns):
+            yield f"row {row.number}, check: {text}"
 
 
 def _read(stream: Any, file: str) -> list[tuple[int, bytes]]:
@@ -244,10 +252,12 @@ def _read(stream: Any, file: str) -> list[tuple[int, bytes]]:
 
 def _checked(
     lines: list[tuple[int, bytes]], lookup: Lookup
-) -> tuple[list[dict[str, Any]], list[str]]:
-    """The records that can be registered, and every fault of the others with its line."""
+) -> tuple[list[dict[str, Any]], list[str], list[str]]:
+    """The records that can be registered; every fault of the others with its line; and what is odd
+    in any."""
     good: list[dict[str, Any]] = []
     faults: list[str] = []
+    warnings: list[str] = []
     for number, line in lines:
         try:
             data = entry(line)
@@ -257,8 +267,12 @@ def _checked(
         record, found = records.examine(data, lookup)
         if record:
             good.append(records.stored(record))
-        faults += [
-            f"line {number}: {'.'.join(map(str, one.path)) or 'record'}: {one.text}"
-            for one in found
-        ]
-    return good, faults
+        legible = record or records.legible(data)
+        odd = oddities.of(legible) if legible else []
+        faults += [f"line {number}: {_placed(one)}" for one in found]
+        warnings += [f"line {number}, check: {_placed(one)}" for one in odd]
+    return good, faults, warnings
+
+
+def _placed(one: Finding) -> str:
+    return f"{'.'.join(map(str, one.path)) or 'record'}: {one.text}"

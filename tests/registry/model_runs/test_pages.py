@@ -610,3 +610,23 @@ def test_a_failed_edit_is_taken_up_again_with_what_was_typed(
     again = signed_in.get(edit).content.decode()
     assert "Typed with care" in again
     assert "Better" in again
+
+
+def test_the_page_of_a_table_counts_forced_and_odd_rows_by_their_indexes(
+    sheet: RunSheet, signed_in: Client
+) -> None:
+    with CaptureQueriesContext(connection) as captured:
+        signed_in.get(sheet.get_absolute_url())
+    counts = [query["sql"] for query in captured if "COUNT(*)" in query["sql"]]
+    plans = []
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute("SET LOCAL enable_seqscan = off")
+            cursor.execute("SET LOCAL enable_bitmapscan = off")
+        for sql in counts:
+            explain = "EXPLAIN QUERY PLAN" if connection.vendor == "sqlite" else "EXPLAIN"
+            cursor.execute(f"{explain} {sql}")
+            plans.append(" ".join(str(row[-1]) for row in cursor.fetchall()))
+    assert len(plans) == 2
+    for index in ("sheet_row_forced", "sheet_row_warned"):
+        assert any(index in plan for plan in plans), plans

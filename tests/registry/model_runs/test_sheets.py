@@ -33,7 +33,7 @@ pytestmark = pytest.mark.django_db
 
 
 def faults(sheet: RunSheet) -> list[str]:
-    return sheets.told(only(sheet), sheet.columns)
+    return sheets.told(only(sheet).faults, sheet.columns)
 
 
 def run_count() -> int:
@@ -111,7 +111,7 @@ def test_ragged_rows_are_faults_of_those_rows(workflow: Workflow, user: User) ->
     trimmed = row_of(workflow, user, display_name="Another")
     sheet = load_rows(workflow, user, row[:3], [*row, "more"], trimmed[:-4])
     assert found(sheet) == [(2, "FAULTY"), (3, "FAULTY"), (4, "NEW")]
-    assert "1 more cells than the header" in sheets.told(sheet.rows.get(number=3), [])[0]
+    assert "1 more cells than the header" in sheets.told(sheet.rows.get(number=3).faults, [])[0]
 
 
 def test_what_one_may_not_read_is_a_fault_of_the_row(
