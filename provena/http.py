@@ -44,12 +44,14 @@ def wants_fragment(request: HtmxRequest) -> bool:
     return bool(request.htmx) and not (request.htmx.boosted or request.htmx.history_restore_request)
 
 
-def csv_file(name: str, rows: Iterable[Iterable[object]]) -> StreamingHttpResponse:
+def csv_file(
+    name: str, rows: Iterable[Iterable[object]], separator: str = ","
+) -> StreamingHttpResponse:
     """A CSV file to download, sent as its rows come."""
     safe = re.sub(r"[^\w.-]+", "-", name)
     header = content_disposition_header(as_attachment=True, filename=safe)
     return StreamingHttpResponse(
-        tables.lines(rows),
+        tables.lines(rows, separator),
         content_type="text/csv; charset=utf-8",
         headers={"Content-Disposition": header or "attachment"},
     )

@@ -13,9 +13,14 @@ _FORMULA = re.compile("'*[=+\\-@\t\r]")
 _MADE_SAFE = re.compile("'+[=+\\-@\t\r]")
 
 
-def lines(rows: Iterable[Iterable[object]]) -> Iterator[str]:
-    """Rows as CSV, line by line, beginning with the mark by which Excel knows UTF-8."""
-    writer = csv.writer(_Echo())
+def lines(rows: Iterable[Iterable[object]], separator: str = ",") -> Iterator[str]:
+    """Rows as CSV, line by line, beginning with the mark by which Excel knows UTF-8. Where the
+    separator is no comma all cells are quoted, so that nobody takes the commas in them for it."""
+    writer = csv.writer(
+        _Echo(),
+        delimiter=separator,
+        quoting=csv.QUOTE_MINIMAL if separator == "," else csv.QUOTE_ALL,
+    )
     yield codecs.BOM_UTF8.decode()
     for row in rows:
         yield writer.writerow([safe(cell) if isinstance(cell, str) else cell for cell in row])

@@ -19,7 +19,7 @@ from registry.access import Level
 from registry.model_runs import columns as headers
 from registry.model_runs import fingerprints, records, rows, spreadsheet
 from registry.model_runs.checking import LODGE, Checker, mark
-from registry.model_runs.columns import ERROR, JOB, RUN, STATUS, Columns
+from registry.model_runs.columns import ERROR, JOB, ROW, RUN, STATUS, Columns
 from registry.model_runs.records import Lookup
 from registry.model_runs.spreadsheet import Readable
 from registry.models import RunSheet, SheetRow
@@ -51,7 +51,7 @@ def load(*, stream: Readable, file_name: str, owner: User) -> RunSheet:
     table = spreadsheet.read(
         stream, settings.RUN_SHEET_ROWS, settings.RUN_SHEET_MEGABYTES * 1024**2
     )
-    _, header = next(table, (0, []))
+    _, header = next(table.rows, (0, []))
     if not header:
         raise Refused("The file is empty.")
     lookup = Lookup(owner)
@@ -61,11 +61,12 @@ def load(*, stream: Readable, file_name: str, owner: User) -> RunSheet:
         owner=owner,
         template=layout.template,
         file_name=file_name[:200] or "a file without a name",
+        separator=table.separator,
         columns=header,
         warnings=columns.warnings,
     )
     try:
-        _keep_rows(sheet, table, Checker(columns, owner, lookup))
+        _keep_rows(sheet, table.rows, Checker(columns, owner, lookup))
     except BaseException:
         sheet.delete()
         raise
@@ -177,16 +178,19 @@ def submitted_rows(submission: UUID) -> Iterator[SheetRow]:
 
 
 def faulty(sheet: RunSheet) -> Iterator[list[str]]:
-    """The header and the faulty rows as they were written, each with what is wrong, as a table to
-    mend and upload again. Cells beyond the header keep a column without one."""
+    """The header and the faulty rows as they were written, each with its number and what is wrong,
+    as a table to mend and upload again. Cells beyond the header keep a column without one."""
     found = sheet.rows.filter(state=State.FAULTY)
     widest = max((len(row.cells) for row in found.only("cells").iterator(CHUNK)), default=0)
     header = list(sheet.columns) + [""] * (widest - len(sheet.columns))
-    at = next((n for n, text in enumerate(header) if text.strip().casefold() == ERROR), len(header))
-    yield [*header[:at], ERROR, *header[at + 1 :]]
+    names = [text.strip().casefold() for text in header]
+    first, last = ([name] * (name not in names) for name in (ROW, ERROR))
+    yield [*first, *header, *last]
     for row in found.iterator(CHUNK):
-        cells = list(row.cells) + [""] * (len(header) - len(row.cells))
-        yield [*cells[:at], " ".join(told(row.faults, header)), *cells[at + 1 :]]
+        filled = {ROW: str(row.number), ERROR: " ".join(told(row.faults, header))}
+        cells = itertools.zip_longest(names, row.cells, fillvalue="")
+        own = [filled.get(name, cell) for name, cell in cells]
+        yield [filled[name] for name in first] + own + [filled[name] for name in last]
 
 
 def told(found: Found | None, header: Sequence[str]) -> list[str]:

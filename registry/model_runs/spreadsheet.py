@@ -5,7 +5,7 @@ import csv
 import io
 import re
 from collections.abc import Iterator
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from provena import tables
 from registry.services.rules import Refused
@@ -26,16 +26,29 @@ class Readable(Protocol):
         """At most so many bytes; none at the end."""
 
 
-def read(stream: Readable, most_rows: int, most_bytes: int) -> Iterator[tuple[int, list[str]]]:
-    """Every row that is not blank with its number as the spreadsheet counts them, the first being
-    1. Cells are trimmed, and what was made safe is as it was.
+class Table(NamedTuple):
+    """What a file holds: the separator of its cells, one of SEPARATORS (or what else its first line
+    names), and its rows that are not blank, each with its number as the spreadsheet counts them."""
 
-    Raises Refused for what is no CSV in UTF-8, and at the limits.
+    separator: str
+    rows: Iterator[tuple[int, list[str]]]
+
+
+def read(stream: Readable, most_rows: int, most_bytes: int) -> Table:
+    """A file as a table; its first row has the number 1. Cells are trimmed, and what was made safe
+    is as it was.
+
+    Raises Refused for what is no CSV in UTF-8, and at the limits; the rows do so, too.
     """
     text = _decoded(stream, most_bytes)
     separator, start, offset = _separator(text)
-    lines = io.StringIO(text[start:], newline="")
-    reader = csv.reader(lines, delimiter=separator, strict=True)
+    return Table(separator, _rows(text[start:], separator, offset, most_rows))
+
+
+def _rows(
+    text: str, separator: str, offset: int, most_rows: int
+) -> Iterator[tuple[int, list[str]]]:
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     number, found = offset, 0
     try:
         for row in reader:

@@ -18,15 +18,15 @@ from provena.http import HtmxRequest, csv_file, wants_fragment
 from provena.paging import keyset
 from registry import references, services
 from registry.model_runs import columns as headers
-from registry.model_runs import sheets
-from registry.model_runs.columns import MARKER, OWN, SYSTEM, Columns
+from registry.model_runs import sheets, spreadsheet
+from registry.model_runs.columns import MARKER, OWN, ROW, SYSTEM, Columns
 from registry.models import RunSheet, SheetRow
 from registry.views.common import UNPROCESSABLE, item_for
 
 State = SheetRow.State
 RECENT = 20  # sheets
 PAGE = 25  # rows
-ROW = re.compile("[0-9]{1,9}")
+ROW_NUMBER = re.compile("[0-9]{1,9}")
 LOOKED_AT = 1_000  # faulty rows, to see which columns have faults
 WARNED = "WARNED"  # no state: rows in whatever state of which something looks odd
 
@@ -136,7 +136,7 @@ def force(request: HtmxRequest, sheet_id: UUID) -> HttpResponse:
     """Take rows that exist already for new ones: the one that is named, or all."""
     found = _sheet(request, sheet_id)
     number = request.POST.get("row", "")
-    only = int(number) if ROW.fullmatch(number) else None
+    only = int(number) if ROW_NUMBER.fullmatch(number) else None
     try:
         if "undo" in request.POST:
             sheets.leave_out(sheet=found, by=request.user)
@@ -192,10 +192,12 @@ def template_csv(request: HtmxRequest, handle: str) -> HttpResponseBase:
 
 @require_safe
 def faulty_csv(request: HtmxRequest, sheet_id: UUID) -> HttpResponseBase:
-    """The faulty rows of a table, with what is wrong in each."""
+    """The faulty rows of a table, with what is wrong in each, and separated as it was."""
     found = _sheet(request, sheet_id)
     stem = found.file_name.rpartition(".")[0] or found.file_name
-    return csv_file(f"{stem}-faulty.csv", sheets.faulty(found))
+    usual = found.separator in spreadsheet.SEPARATORS  # else no reader would know it
+    separator = found.separator if usual else ","
+    return csv_file(f"{stem}-faulty.csv", sheets.faulty(found), separator)
 
 
 @require_safe
@@ -239,7 +241,7 @@ def _shown(sheet: RunSheet, request: HtmxRequest) -> list[tuple[int, str]]:
         columns = sheets.columns_of(sheet, request.user)
     except services.Refused:
         return list(enumerate(sheet.columns))
-    hidden = {(MARKER,), *((name,) for name in SYSTEM[1:]), ()}
+    hidden = {(MARKER,), (ROW,), *((name,) for name in SYSTEM[1:]), ()}
     return [
         (place, _title(columns, place))
         for place, key in enumerate(columns.keys)

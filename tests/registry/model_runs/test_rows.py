@@ -157,7 +157,7 @@ def test_a_file_gives_the_record_whatever_its_separator_mark_and_line_ends(
     layout, record = found
     columns = wide(layout, record)
     file = file_of([list(columns.headers), rows.cells(record, columns)], separator, end, mark)
-    (_, header), (number, cells) = spreadsheet.read(file, 10, 10**6)
+    (_, header), (number, cells) = spreadsheet.read(file, 10, 10**6).rows
     again = read_header(header, layout)
     assert (number, again.keys, again.warnings) == (2, columns.keys, [])
     row = rows.read(cells, again)
@@ -168,7 +168,8 @@ def test_a_file_gives_the_record_whatever_its_separator_mark_and_line_ends(
 @given(names)
 def test_no_cell_is_run_as_a_formula_and_each_is_read_as_it_was(text: str) -> None:
     assert tables.safe(text)[:1] not in set("=+-@\t\r")
-    [_, (_, [cell])] = spreadsheet.read(file_of([["header"], [text]], ",", "\n", ""), 9, 10**6)
+    file = file_of([["header"], [text]], ",", "\n", "")
+    [_, (_, [cell])] = spreadsheet.read(file, 9, 10**6).rows
     assert cell == text
 
 

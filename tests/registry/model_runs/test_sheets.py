@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import reverse
 
 from jobs import lifecycle, worker
 from jobs.models import Batch, Job, Status
@@ -503,6 +505,59 @@ def test_the_file_of_faulty_rows_is_read_again_however_its_columns_were_written(
     headers = [*columns_for(workflow, user).headers[:-1], name]
     sheet = load(text_of([headers, row_of(workflow, user, cells={"agent id": ""})]), user)
     assert load(again(sheets.faulty(sheet)), user).counts()["FAULTY"] == 1
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_faulty_rows_are_downloaded_as_they_were_separated_and_say_where_they_stood(
+    workflow: Workflow, user: User, signed_in: Client, separator: str
+) -> None:
+    """Also where a name holds the separators of other files."""
+    services.update(
+        handle=workflow.output.handle,
+        subtype="DATASET_TEMPLATE",
+        content=workflow.output.info | {"display_name": "A, b, c; d, e, f, g, h; i, j, k; l, m, n"},
+        reason="Longer",
+        by=user,
+    )
+    bad = {"agent id": ""}
+    rows = [
+        row_of(workflow, user, display_name=f"Run {n}", cells=bad if n > 2 else {})
+        for n in range(5)
+    ]
+    file = "".join(tables.lines([columns_for(workflow, user).headers, *rows], separator))
+    first = load(file, user)
+    assert first.separator == separator
+    address = reverse("run-sheet-faulty", args=[first.pk])
+    faulty = b"".join(signed_in.get(address)).decode()
+    header, *body = csv.reader(io.StringIO(faulty[1:]), delimiter=separator)
+    assert header[0] == "_row"
+    assert [row[0] for row in body] == ["5", "6"]
+
+    second = load(faulty, user)
+    assert second.warnings == []
+    assert found(second) == [(2, "FAULTY"), (3, "FAULTY")]
+    again = list(sheets.faulty(second))
+    assert [row[0] for row in again] == ["_row", "2", "3"]
+    assert len(again[0]) == len(header)
+
+    place = header.index("agent id")
+    mended = [[*row[:place], workflow.modeller.handle, *row[place + 1 :]] for row in body]
+    third = load("".join(tables.lines([header, *mended], separator)), user)
+    assert found(third) == [(2, "NEW"), (3, "NEW")]
+    [record, _] = third.rows.values_list("record", flat=True)
+    whole = load_rows(workflow, user, row_of(workflow, user, display_name="Run 3"))
+    assert record == only(whole).record
+
+
+def test_a_separator_that_no_reader_would_know_is_not_written(
+    workflow: Workflow, user: User, signed_in: Client
+) -> None:
+    bad = row_of(workflow, user, cells={"agent id": ""})
+    lines = tables.lines([columns_for(workflow, user).headers, bad], "#")
+    sheet = load("sep=#\n" + "".join(lines)[1:], user)
+    assert only(sheet).state == "FAULTY"
+    faulty = b"".join(signed_in.get(reverse("run-sheet-faulty", args=[sheet.pk])))
+    assert only(load(faulty, user)).state == "FAULTY"
 
 
 def runs_of(user: User) -> list[str]:
