@@ -95,7 +95,7 @@ class BatchJobs:
         columns = self.batch.jobs.only(
             "session_id", "status", "info", "started_at", "finished_at", "batch", "batch_index"
         )
-        return columns.annotate(
+        return columns.annotate(  # type: ignore[no-redef]  # `named`, which Job declares
             made=KT(f"result__{path}") if path else Value(""),
             named=KT(f"payload__{name}") if name else Value(""),
         )

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.db import models
-from django.db.models import F, Q
-from django.db.models.functions import Cast, Length
+from django.db.models import Case, F, Q, Value, When
+from django.db.models.fields.json import KT
+from django.db.models.functions import Cast, Coalesce, Length
 from django.urls import reverse
 from django.utils import timezone
 
@@ -127,6 +128,17 @@ class JobQuerySet(models.QuerySet["Job"]):
         size = Length(Cast("payload", models.TextField()))
         return self.annotate(input_size=size)  # type: ignore[no-redef]  # declared below
 
+    def with_names(self) -> "JobQuerySet":
+        """Each with `named`: how what was submitted is called, as its kind says; empty if it is
+        not called anything."""
+        known = [
+            When(sub_type=kind.sub_type, then=KT(f"payload__{kind.named_by}"))
+            for kind in definitions.job_kinds()
+            if kind.named_by
+        ]
+        named = Coalesce(Case(*known), Value(""), output_field=models.TextField())
+        return self.annotate(named=named)  # type: ignore[no-redef]  # likewise
+
 
 class Job(models.Model):
     """A piece of background work. Its row is its message: PENDING rows are the queue.
@@ -193,6 +205,7 @@ class Job(models.Model):
     objects = JobQuerySet.as_manager()
 
     input_size: int  # where `with_input_size` was asked for
+    named: str  # where `with_names` was
 
     class Meta:
         ordering = ("-id",)

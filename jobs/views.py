@@ -25,7 +25,7 @@ NOTHING_NEW = 204  # htmx leaves the page as it is and asks again later
 def job_detail(request: HtmxRequest, session_id: UUID) -> HttpResponse:
     """Everything about one job. Its fragment asks again while the job is unfinished."""
     visible = Job.objects.visible_to(request.user).select_related("owner", "batch", "workflow")
-    jobs = visible.with_input_size().defer("payload", "traceback")
+    jobs = visible.with_input_size().with_names().defer("payload", "traceback")
     job = get_object_or_404(jobs, session_id=session_id)
     flow = progress.of_workflow(job.workflow, open_jobs=True) if job.workflow else None
     nobody = job.status == Status.PENDING and no_worker(job.queue)

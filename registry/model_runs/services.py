@@ -20,6 +20,7 @@ from registry.references import Named
 from registry.services import rules
 from registry.services.rules import Refused
 
+LONGEST_NAME = 200  # characters, of a file
 MOST_CONSUMERS = 50  # of an orphaned dataset, that are named
 
 
@@ -87,9 +88,12 @@ def register(*, record: Mapping[str, Any], owner: User, anyway: bool = True) -> 
         )
 
 
-def register_batch(*, batch: Sequence[Mapping[str, Any]], owner: User, once: bool = False) -> Job:
+def register_batch(
+    *, batch: Sequence[Mapping[str, Any]], owner: User, once: bool = False, name: str = ""
+) -> Job:
     """Queue the job that launches one job for each record, in order. Returns it. With `once`, a
-    record that a run of the owner's says already leads to that run.
+    record that a run of the owner's says already leads to that run. `name` is that of the file
+    which they came from.
 
     Records are checked by their jobs: each succeeds or fails alone. Raises NotAllowed, or Refused
     for an empty batch.
@@ -100,7 +104,7 @@ def register_batch(*, batch: Sequence[Mapping[str, Any]], owner: User, once: boo
     with transaction.atomic():
         return lifecycle.submit(
             sub_type="MODEL_RUN_BATCH_SUBMIT",
-            payload={"records": list(batch), "once": once},
+            payload={"records": list(batch), "once": once, "name": name[:LONGEST_NAME]},
             owner=owner,
         )
 

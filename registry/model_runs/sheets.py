@@ -146,7 +146,7 @@ def submit(*, sheet: RunSheet, by: User) -> Submission:
         if count:
             job = lifecycle.submit(
                 sub_type="MODEL_RUN_BATCH_SUBMIT",
-                payload={"records": [], "sheet": sheet.pk},
+                payload={"records": [], "sheet": sheet.pk, "name": sheet.file_name},
                 owner=by,
                 subject=sheet.template.handle,
             )

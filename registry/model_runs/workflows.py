@@ -74,12 +74,14 @@ class LodgeResult(Payload):
 
 
 class BatchPayload(Payload):
-    """Records, or the sheet whose rows were submitted by this job."""
+    """Records, or the sheet whose rows were submitted by this job. `name` is that of the file which
+    they came from, if they did."""
 
     records: list[dict[str, Any]]
     user_info: str = ""
     once: bool = False
     sheet: UUID | None = None
+    name: str = ""
 
 
 class BatchResult(Payload):
@@ -186,6 +188,7 @@ def update_lodge_only(run: Run, payload: UpdateLodgeOnlyPayload) -> None:
     result=BatchResult,
     timeout=600,
     started_by="submitting a table or a file of model runs",
+    named_by="name",
 )
 def submit_batch(run: Run, payload: BatchPayload) -> BatchResult:
     """Launch one job for each record, in order; each is checked by its own job."""
@@ -196,17 +199,18 @@ def submit_batch(run: Run, payload: BatchPayload) -> BatchResult:
         LodgePayload(record=record, revalidate=True, user_info=payload.user_info, once=once)
         for record, once in wanted
     ]
-    title = f"{len(payloads):,} model run{'s' if len(payloads) != 1 else ''}"
+    name = payload.name
     if payload.sheet:
         sheet = RunSheet.objects.filter(pk=payload.sheet).first()
         if sheet is None:
             raise PermanentError("The table that it was to launch is no longer there.")
-        title = f"{title} of {sheet.file_name}"
+        name = sheet.file_name
+    runs = f"{len(payloads):,} model run{'s' if len(payloads) != 1 else ''}"
     batch = lifecycle.submit_batch(
         sub_type="MODEL_RUN_PROV_LODGE",
         payloads=payloads,
         owner=run.owner,
-        title=title,
+        title=f"{runs} of {name}" if name else runs,
         session_ids=[row.session_id for row in rows] or None,
     )
     return BatchResult(batch_id=batch.pk)

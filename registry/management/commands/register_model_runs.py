@@ -87,8 +87,7 @@ class Command(BaseCommand):
     def _sheet(self, stream: Any, owner: User, options: dict[str, Any]) -> Submitted:
         """Register the rows of a CSV file."""
         with told():
-            name = Path(options["file"]).name
-            sheet = sheets.load(stream=stream, file_name=name, owner=owner)
+            sheet = sheets.load(stream=stream, file_name=_name(options["file"]), owner=owner)
         for warning in (*sheet.warnings, *_row_warnings(sheet)):
             self.stderr.write(warning)
         counts = sheet.counts()
@@ -137,7 +136,8 @@ class Command(BaseCommand):
         if options["dry_run"] or not batch:
             return Submitted(None, Job.objects.none(), outcome)
         with told():
-            job = services.register_batch(batch=batch, owner=owner, once=not options["force"])
+            once, name = not options["force"], _name(options["file"])
+            job = services.register_batch(batch=batch, owner=owner, once=once, name=name)
         outcome |= {"session_id": str(job.session_id)}
         return Submitted(job, Job.objects.none(), outcome)
 
@@ -177,6 +177,11 @@ class Command(BaseCommand):
                     + (" No worker is running: start one with manage.py qcluster." * no_worker())
                 )
             time.sleep(LOOK_EVERY)
+
+
+def _name(file: str) -> str:
+    """What a file is called."""
+    return "standard input" if file == "-" else Path(file).name
 
 
 def _launched(job: Job) -> Batch | None:

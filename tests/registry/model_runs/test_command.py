@@ -54,6 +54,7 @@ def test_runs_are_registered_as_a_batch(workflow: Workflow, user: User, file: Pa
     assert "2 model runs submitted" in out
     drain()
     assert Batch.objects.get().total == 2
+    assert Batch.objects.get().title == "2 model runs of runs.jsonl"
     assert Item.objects.filter(subtype="MODEL_RUN").count() == 2
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Permission, User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test import Client
@@ -630,3 +630,55 @@ def test_the_page_of_a_table_counts_forced_and_odd_rows_by_their_indexes(
     assert len(plans) == 2
     for index in ("sheet_row_forced", "sheet_row_warned"):
         assert any(index in plan for plan in plans), plans
+
+
+# What is launched is called by its file.
+
+
+def launch_of(user: User, **payload: Any) -> Job:
+    return lifecycle.submit(
+        sub_type="MODEL_RUN_BATCH_SUBMIT", payload={"records": []} | payload, owner=user
+    )
+
+
+def test_a_launch_is_called_by_its_file_on_its_pages(
+    sheet: RunSheet, user: User, signed_in: Client
+) -> None:
+    job = sheets.submit(sheet=sheet, by=user).job
+    assert job
+    assert "runs.csv for One season" in text_of(signed_in.get(job.get_absolute_url()))
+    assert "runs.csv" in text_of(signed_in.get(reverse("run-job", args=[job.session_id])))
+    named = {one.sub_type: one.named for one in Job.objects.with_names()}
+    assert named["MODEL_RUN_BATCH_SUBMIT"] == "runs.csv"
+    assert named["REGISTER_CREATE_ACTIVITY"] == ""
+    drain()
+    lodging = Batch.objects.get().jobs.with_names().get()
+    assert lodging.named == "Season 2024"
+    assert Batch.objects.get().title == "1 model run of runs.csv"
+
+
+def test_what_was_launched_before_launches_had_names_is_launched_without(
+    workflow: Workflow, user: User, signed_in: Client
+) -> None:
+    job = launch_of(user, records=[workflow.record()])
+    Job.objects.filter(pk=job.pk).update(payload={"records": [workflow.record()]})
+    assert Job.objects.with_names().get(pk=job.pk).named == ""
+    assert signed_in.get(job.get_absolute_url()).status_code == 200
+    assert "Launching a batch" in text_of(signed_in.get(reverse("run-job", args=[job.session_id])))
+    drain()
+    assert Batch.objects.get().title == "1 model run"
+
+
+def test_the_name_of_what_one_may_not_read_is_not_told(
+    workflow: Workflow, user: User, sheet: RunSheet, make_user: MakeUser
+) -> None:
+    job = sheets.submit(sheet=sheet, by=user).job
+    assert job
+    services.change_access(handle=workflow.template.handle, general=[], groups={}, by=user)
+    staff = make_user("staff", is_staff=True)
+    staff.user_permissions.add(Permission.objects.get(codename="view_job"))
+    client = Client()
+    client.force_login(staff)
+    page = text_of(client.get(job.get_absolute_url()))
+    assert "for an item that you may not read" in page
+    assert "runs.csv" not in page
