@@ -9,8 +9,10 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib import messages
-from django.db.models import Q, Value
+from django.db.models import Q, TextField, Value
+from django.db.models.expressions import Combinable
 from django.db.models.fields.json import KT
+from django.db.models.functions import Cast
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.template.defaultfilters import pluralize
@@ -90,14 +92,17 @@ class BatchJobs:
 
     def shown(self) -> JobQuerySet:
         """The jobs with what a row shows of them; `made` is the id of what each made, `named` how
-        it is called in what was submitted."""
-        path, name = definitions.made_at(self.sub_type), definitions.named_at(self.sub_type)
+        it is called in what was submitted, and `row` its number in the file that it came from."""
+        at = {
+            "made": ("result", definitions.made_at(self.sub_type)),
+            "named": ("payload", definitions.named_at(self.sub_type)),
+            "row": ("payload", definitions.numbered_at(self.sub_type)),
+        }
         columns = self.batch.jobs.only(
             "session_id", "status", "info", "started_at", "finished_at", "batch", "batch_index"
         )
-        return columns.annotate(  # type: ignore[no-redef]  # `named`, which Job declares
-            made=KT(f"result__{path}") if path else Value(""),
-            named=KT(f"payload__{name}") if name else Value(""),
+        return columns.annotate(
+            **{name: _text_at(of, path) for name, (of, path) in at.items()},
         )
 
 
@@ -249,7 +254,8 @@ def _listed(request: HtmxRequest, jobs: BatchJobs, wanted: Wanted) -> dict[str, 
         matches = Q(info__icontains=wanted.text) | Q(named__icontains=wanted.text)
         matches |= Q(made=wanted.text)
         if number := ROW_NUMBER.fullmatch(wanted.text):
-            matches |= Q(batch_index=int(number[1]) - 1)
+            wanted_row = int(number[1])
+            matches |= Q(row=str(wanted_row)) | Q(row=None, batch_index=wanted_row - 1)
         found = found.filter(matches)
     page = keyset_in_turn(in_turn(found, wanted), wanted.after, key="batch_index")
     return _rows(request, page.rows) | {
@@ -294,6 +300,13 @@ def _rows(request: HtmxRequest, jobs: list[Any]) -> dict[str, Any]:
         "are_final": all(job.status == Status.SUCCEEDED for job in jobs),
         "changed": CHANGED,
     }
+
+
+def _text_at(column: str, path: str) -> Combinable:
+    """The text there in a column of JSON, and no JSON any more: SQLite would read what it is
+    compared with as JSON, too, and fail. NULL where there is no path."""
+    text = TextField()
+    return Cast(KT(f"{column}__{path}"), text) if path else Value(None, output_field=text)
 
 
 def _letter(job: Job) -> str:

@@ -55,10 +55,11 @@ Handler = Callable[[Any, P], Payload | None]
 class JobKind:
     """A kind of job. `timeout` is in seconds, `max_attempts` counts starts.
 
-    `makes` and `named_by` are keys of JSON joined by `__`: where in its result the id stands of
-    what it made, and where in its payload the name by which people know it; empty if nowhere.
-    `started_by` completes the sentence "It is started by ..."; a later step of a workflow needs
-    none. Handlers are one transaction each, but for those of kinds `in_pieces`.
+    `makes`, `named_by` and `numbered_by` are keys of JSON joined by `__`: where in its result the
+    id stands of what it made, and where in its payload the name by which people know it and the
+    number of its row in the file that a batch came from; empty if nowhere. `started_by` completes
+    the sentence "It is started by ..."; a later step of a workflow needs none. Handlers are one
+    transaction each, but for those of kinds `in_pieces`.
     """
 
     type: str
@@ -72,6 +73,7 @@ class JobKind:
     queue: str
     makes: str
     named_by: str
+    numbered_by: str
     in_pieces: bool
     started_by: str
 
@@ -149,6 +151,7 @@ def job(
     named_by: str = "",
     in_pieces: bool = False,
     started_by: str = "",
+    numbered_by: str = "",
 ) -> Callable[[Handler[P]], Handler[P]]:
     """Declare the decorated function as the handler of a job kind; its docstring tells people, in
     the help, what such a job does.
@@ -175,6 +178,7 @@ def job(
             named_by=named_by,
             in_pieces=in_pieces,
             started_by=started_by,
+            numbered_by=numbered_by,
         )
         return handler
 
@@ -239,6 +243,12 @@ def is_in_pieces(sub_type: str) -> bool:
     """True if what a job of that sub type has done stays when it ends early."""
     kind = _registry.jobs.get(sub_type)
     return kind is not None and kind.in_pieces
+
+
+def numbered_at(sub_type: str) -> str:
+    """Where in the payload of such a job the number of its row stands; empty if nowhere."""
+    kind = _registry.jobs.get(sub_type)
+    return kind.numbered_by if kind else ""
 
 
 def made_at(sub_type: str) -> str:

@@ -174,7 +174,7 @@ def take_back(*, sheet: RunSheet, by: User) -> int:
 def submitted_rows(submission: UUID) -> Iterator[SheetRow]:
     """The rows that were submitted together, in the order of the sheet, without their cells."""
     found = SheetRow.objects.filter(submission=submission).order_by("number")
-    return found.only("record", "session_id", "is_forced").iterator(CHUNK)
+    return found.only("record", "number", "session_id", "is_forced").iterator(CHUNK)
 
 
 def faulty(sheet: RunSheet) -> Iterator[list[str]]:

@@ -30,12 +30,14 @@ from registry.services import Refused, rules
 
 class LodgePayload(Payload):
     """What was submitted. `revalidate` is a wire fact: a job always checks. `once` says that no
-    second run is wanted that says the same; then the job gives the one that is there."""
+    second run is wanted that says the same; then the job gives the one that is there. `row` is
+    where it stands in the file that it came from."""
 
     record: dict[str, Any]
     revalidate: bool = False
     user_info: str = ""
     once: bool = False
+    row: int | None = None
 
 
 class LodgeOnlyPayload(Payload):
@@ -97,6 +99,7 @@ class BatchResult(Payload):
     makes="record__id",
     named_by="record__display_name",
     started_by="registering a model run, one by one or as part of a batch",
+    numbered_by="row",
 )
 def lodge_model_run(run: Run, payload: LodgePayload) -> LodgeResult:
     """Register a model run, and write its document and its provenance relations."""
@@ -193,11 +196,14 @@ def update_lodge_only(run: Run, payload: UpdateLodgeOnlyPayload) -> None:
 def submit_batch(run: Run, payload: BatchPayload) -> BatchResult:
     """Launch one job for each record, in order; each is checked by its own job."""
     rows = list(sheets.submitted_rows(run.job.session_id)) if payload.sheet else []
-    wanted = [(row.record or {}, not row.is_forced) for row in rows]
-    wanted += [(record, payload.once) for record in payload.records]
+    wanted: list[tuple[dict[str, Any], bool, int | None]]
+    wanted = [(row.record or {}, not row.is_forced, row.number) for row in rows]
+    wanted += [(record, payload.once, None) for record in payload.records]
     payloads = [
-        LodgePayload(record=record, revalidate=True, user_info=payload.user_info, once=once)
-        for record, once in wanted
+        LodgePayload(
+            record=record, revalidate=True, user_info=payload.user_info, once=once, row=number
+        )
+        for record, once, number in wanted
     ]
     name = payload.name
     if payload.sheet:

@@ -682,3 +682,48 @@ def test_the_name_of_what_one_may_not_read_is_not_told(
     page = text_of(client.get(job.get_absolute_url()))
     assert "for an item that you may not read" in page
     assert "runs.csv" not in page
+
+
+def test_the_jobs_of_a_table_are_called_by_their_rows_and_found_by_them(
+    workflow: Workflow, user: User, signed_in: Client
+) -> None:
+    bad = {"agent id": ""}
+    rows = [
+        row_of(workflow, user, display_name=f"Run {n}", cells=bad if n in (0, 3) else {})
+        for n in range(6)
+    ]
+    sheets.submit(sheet=load_rows(workflow, user, *rows), by=user)
+    drain()
+    address = Batch.objects.get().get_absolute_url()
+    page = text_of(signed_in.get(address))
+    assert [name in page for name in ("Row 3 Run 1", "Row 4 Run 2", "Row 6 Run 4")] == [True] * 3
+    assert "Job 1" not in page
+
+    def searched(text: str) -> list[str]:
+        return [row["job"].named for row in signed_in.get(address, {"q": text}).context["rows"]]
+
+    assert searched("row 6") == searched("6") == searched("#06") == ["Run 4"]
+    assert searched("row 5") == []
+
+
+def test_the_jobs_of_a_batch_without_a_table_are_counted(
+    workflow: Workflow, user: User, signed_in: Client
+) -> None:
+    names = ("A", "B")
+    runs.register_batch(batch=[workflow.record(display_name=name) for name in names], owner=user)
+    drain()
+    address = Batch.objects.get().get_absolute_url()
+    assert "Job 2 B" in text_of(signed_in.get(address))
+    found = signed_in.get(address, {"q": "job 2"}).context["rows"]
+    assert [row["job"].named for row in found] == ["B"]
+
+
+def test_a_batch_of_runs_is_searched_by_what_its_jobs_made_and_how_they_are_called(
+    workflow: Workflow, user: User, signed_in: Client
+) -> None:
+    runs.register_batch(batch=[workflow.record(), workflow.record(display_name="B")], owner=user)
+    drain()
+    address = Batch.objects.get().get_absolute_url()
+    run = Item.objects.get(display_name="B", subtype="MODEL_RUN")
+    for text, count in ((run.handle, 1), ("season", 1), ("nothing", 0), ('{"', 0), ("null", 0)):
+        assert len(signed_in.get(address, {"q": text}).context["rows"]) == count, text
