@@ -43,10 +43,17 @@ function close(input) {
   input.removeAttribute("aria-activedescendant");
 }
 
+// What was typed, and what stands before it: a picker of several has bars between them.
+function parts(picker) {
+  const text = picker.querySelector("input").value;
+  const start = picker.dataset.picker === "several" ? text.lastIndexOf("|") + 1 : 0;
+  return [text.slice(0, start), text.slice(start).trim()];
+}
+
 function choose(option) {
   const picker = option.closest("[data-picker]");
   const input = picker.querySelector("input");
-  input.value = option.dataset.value;
+  input.value = parts(picker)[0] + option.dataset.value;
   input.removeAttribute("aria-invalid");
   picker.querySelector(".picked").replaceChildren(...[...option.childNodes].map((node) => node.cloneNode(true)));
   close(input);
@@ -54,7 +61,7 @@ function choose(option) {
 
 // What was typed or pasted is taken if it is the id or the whole name of an option.
 function settle(picker) {
-  const typed = picker.querySelector("input").value.trim().toLowerCase();
+  const typed = parts(picker)[1].toLowerCase();
   const options = [...picker.querySelectorAll("[role=option]")];
   const same = options.filter((option) => typed.endsWith(option.dataset.value) || option.dataset.name.toLowerCase() === typed);
   if (typed && same.length === 1) choose(same[0]);
@@ -115,6 +122,12 @@ document.addEventListener("keydown", (event) => {
   else if (event.key === "ArrowUp" && options.length) activate(input, options, options[at > 0 ? at - 1 : options.length - 1]);
   else return;
   event.preventDefault();
+});
+
+// A calendar beside a cell writes what was chosen as tables have it.
+document.addEventListener("change", (event) => {
+  const { fills } = event.target.dataset;
+  if (fills && event.target.value) document.getElementById(fills).value = `${event.target.value.replace("T", " ")}+00:00`;
 });
 
 // A second click on Register must not register twice.

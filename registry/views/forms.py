@@ -90,8 +90,10 @@ def edit(request: HtmxRequest, handle: str) -> HttpResponse:
 @require_safe
 def pick(request: HtmxRequest) -> HttpResponse:
     """The items that a picker offers for what was typed so far, which comes under the picker's own
-    name: a fragment."""
+    name: a fragment. A picker of several separates them with bars."""
     typed = request.GET.get(request.GET.get("field", ""), "")
+    if "several" in request.GET:
+        typed = typed.rpartition("|")[2]
     text = without_address(typed.replace("\0", "").strip()[:500])
     items = Item.objects.readable_by(request.user).complete()
     of = request.GET.get("of", "").upper()

@@ -19,15 +19,14 @@ from provena.paging import keyset
 from registry import references, services
 from registry.model_runs import columns as headers
 from registry.model_runs import sheets, spreadsheet
-from registry.model_runs.columns import MARKER, OWN, ROW, SYSTEM, Columns
 from registry.models import RunSheet, SheetRow
+from registry.views import sheet_rows
 from registry.views.common import UNPROCESSABLE, item_for
 
 State = SheetRow.State
 RECENT = 20  # sheets
 PAGE = 25  # rows
 ROW_NUMBER = re.compile("[0-9]{1,9}")
-LOOKED_AT = 1_000  # faulty rows, to see which columns have faults
 WARNED = "WARNED"  # no state: rows in whatever state of which something looks odd
 
 
@@ -69,9 +68,9 @@ def sheet(request: HtmxRequest, sheet_id: UUID) -> HttpResponse:
     rows = _in_state(found, state)
     after = request.GET.get("after")
     page = keyset(rows, after, PAGE, key="number", descending=False)
-    shown = _shown(found, request)
+    shown = sheet_rows.shown(found, request.user)
     if marked := {State.FAULTY: "faults", WARNED: "warnings"}.get(state):
-        shown = _marked_first(shown, rows, marked)
+        shown = sheet_rows.marked_first(shown, rows, marked)
     handle = found.template.handle
     context = {
         "sheet": found,
@@ -87,7 +86,7 @@ def sheet(request: HtmxRequest, sheet_id: UUID) -> HttpResponse:
         "page": page,
         "after": after,
         "titles": [title for _, title in shown],
-        "rows": [_row(row, shown) for row in page.rows],
+        "rows": [sheet_rows.printed(row, shown) for row in page.rows],
         "launches": _launches(found),
     }
     fragment = after and wants_fragment(request)
@@ -113,7 +112,7 @@ def row(request: HtmxRequest, sheet_id: UUID, number: int) -> HttpResponse:
                 _tell(request, current)
                 return redirect(_next_faulty(found, number))
             context["status"] = UNPROCESSABLE
-    context |= {"row": current, "fields": _fields(found, current, request)}
+    context |= {"row": current, "fields": sheet_rows.fields(found, current, request.user)}
     return render(request, "registry/runs/row.html", context, status=context["status"])
 
 
@@ -232,82 +231,6 @@ def _tell(request: HtmxRequest, row: SheetRow) -> None:
         messages.warning(request, f"Row {row.number} can be registered. Check: {odd}")
     else:
         messages.success(request, f"Row {row.number} is right now.")
-
-
-def _shown(sheet: RunSheet, request: HtmxRequest) -> list[tuple[int, str]]:
-    """The columns that people look at, each with its title. If the workflow has changed so that the
-    table no longer fits, all have their headers."""
-    try:
-        columns = sheets.columns_of(sheet, request.user)
-    except services.Refused:
-        return list(enumerate(sheet.columns))
-    hidden = {(MARKER,), (ROW,), *((name,) for name in SYSTEM[1:]), ()}
-    return [
-        (place, _title(columns, place))
-        for place, key in enumerate(columns.keys)
-        if key not in hidden
-    ]
-
-
-def _marked_first(
-    shown: list[tuple[int, str]], rows: "QuerySet[SheetRow]", marked: str
-) -> list[tuple[int, str]]:
-    """The columns with the first one, which names the row, and then those with faults (or warnings,
-    as `marked` says): a wide table would hide them."""
-    some = rows.values_list(marked, flat=True)[:LOOKED_AT]
-    places = {place for found in some for place, _ in found or ()}
-    return shown[:1] + sorted(shown[1:], key=lambda column: column[0] not in places)
-
-
-def _title(columns: Columns, place: int) -> str:
-    """A column in few words: the header tells all, and is too long for a table."""
-    key = columns.keys[place]
-    names = {use.template.handle: use.template.display_name for use in columns.layout.uses}
-    if key[0] in {"inputs", "outputs"}:
-        return f"{key[0].capitalize()[:-1]}: {names[key[1]]}" if len(key) == 2 else key[2]
-    if key[0] == "annotations":
-        return key[1]
-    if key[0] in OWN:
-        plain = OWN[key[0]].partition("(")[0].strip()
-        return plain.removeprefix("execution ").capitalize()
-    return columns.headers[place].strip("_").replace("_", " ").capitalize()
-
-
-def _row(row: SheetRow, shown: list[tuple[int, str]]) -> dict[str, Any]:
-    """A row as the table prints it: its cells with what was found in them, and what was found in
-    the whole."""
-    places = dict(shown)
-    told: dict[str, list[Any]] = {"faults": row.faults, "warnings": row.warnings or []}
-    return {
-        "row": row,
-        "cells": [
-            {"text": row.cells[place] if place < len(row.cells) else ""}
-            | {name: [text for at, text in found if at == place] for name, found in told.items()}
-            for place, _ in shown
-        ],
-        "whole": [text for place, text in row.faults if place not in places],
-        "where": {
-            name: [(places[place], text) for place, text in found if place in places]
-            for name, found in told.items()
-        },
-    }
-
-
-def _fields(sheet: RunSheet, row: SheetRow, request: HtmxRequest) -> list[dict[str, Any]]:
-    """The columns of a row as inputs."""
-    titles = dict(_shown(sheet, request))
-    return [
-        {
-            "name": f"c{place}",
-            "title": titles.get(place) or header or f"Column {place + 1}",
-            "header": "" if header.casefold() == titles.get(place, "").casefold() else header,
-            "value": row.cells[place] if place < len(row.cells) else "",
-            "faults": [text for at, text in row.faults if at == place],
-            "warnings": [text for at, text in row.warnings or () if at == place],
-            "is_hidden": place not in titles and place not in {at for at, _ in row.faults},
-        }
-        for place, header in enumerate(sheet.columns)
-    ]
 
 
 def _launches(sheet: RunSheet) -> list[Job]:

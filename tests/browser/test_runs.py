@@ -13,6 +13,7 @@ from playwright.sync_api import Download, Page, expect
 from registry.model_runs import services as runs
 from registry.models import Item
 from tests.conftest import drain
+from tests.registry.model_runs.tables import load_rows, row_of
 from tests.registry.runs import Workflow, workflow
 from tests.stack import Stack, wait_until
 
@@ -28,15 +29,16 @@ OpenPage = Callable[..., Page]
 Table = list[dict[str, str]]
 
 
-def downloaded(page: Page, link: str) -> Table:
+def downloaded(page: Page, link: str, separator: str = ",") -> Table:
     """The table behind a link, by its headers."""
     with page.expect_download() as waiting:
         page.get_by_role("link", name=link).click()
-    return table_in(waiting.value)
+    return table_in(waiting.value, separator)
 
 
-def table_in(download: Download) -> Table:
-    file = csv.DictReader(io.StringIO(Path(download.path()).read_text("utf-8-sig")))
+def table_in(download: Download, separator: str = ",") -> Table:
+    text = Path(download.path()).read_text("utf-8-sig")
+    file = csv.DictReader(io.StringIO(text), delimiter=separator)
     rows = list(file)
     return rows or [dict.fromkeys(file.fieldnames or [], "")]
 
@@ -114,12 +116,12 @@ def test_many_runs_are_registered_by_a_table(
 
     page.get_by_role("link", name="Mend row 4").click()
     expect(page.get_by_text("1 thing to mend in this row")).to_be_visible()
-    start = page.get_by_label("Start time")
+    start = page.get_by_role("textbox", name="Start time", exact=True)
     expect(start).to_have_attribute("aria-invalid", "true")
     start.fill("2002-12-31")
     page.get_by_role("button", name="Save and check").click()
     expect(page.get_by_text("The run cannot end before it begins")).to_be_visible()
-    page.get_by_label("End time").fill("2003-03-31")
+    page.get_by_role("textbox", name="End time", exact=True).fill("2003-03-31")
     page.get_by_role("button", name="Save and check").click()
     expect(page.get_by_text("Row 4 is right now")).to_be_visible()
     expect(page.get_by_role("heading", name="Row 7")).to_be_visible()
@@ -134,7 +136,8 @@ def test_many_runs_are_registered_by_a_table(
 
     page.goto("/runs/sheets/")
     page.get_by_role("link", name="seasons.csv").click()
-    faulty = downloaded(page, "Download faulty rows")
+    faulty = downloaded(page, "Download faulty rows", ";")
+    assert [row["_row"] for row in faulty] == ["7", "11"]
     assert ["no item 10378.1/9" in row["_error_info"] for row in faulty] == [True, False]
     faulty[0][column(blank, "Input dataset id")] = workflow.currents.handle
     faulty[1][column(blank, "annotation: random seed")] = "9"
@@ -149,6 +152,37 @@ def test_many_runs_are_registered_by_a_table(
     upload(page, table[:2], "again.csv")
     expect(page.get_by_text("2 rows exist already")).to_be_visible()
     expect(page.get_by_role("button", name="Register 2 runs")).to_have_count(0)
+
+
+def test_a_row_is_mended_by_choosing_datasets_and_times(
+    open_page: OpenPage, user: User, workflow: Workflow, make_item: Any
+) -> None:
+    other = make_item(user, subtype="DATASET", display_name="Tides of the lagoon")
+    cells = {"Input dataset id for template: Forcing": "10378.1/9", "execution end": "31/12/2024"}
+    sheet = load_rows(workflow, user, row_of(workflow, user, cells=cells))
+    page = open_page(user)
+    page.goto(sheet.rows.get().get_absolute_url())
+    datasets = page.get_by_role("combobox", name="Input: Forcing")
+    datasets.fill("")
+    choose(page, "Input: Forcing", "tides", "Tides of the lagoon")
+    datasets.press_sequentially("|")
+    datasets.press_sequentially(workflow.currents.handle)
+    page.get_by_role("option").first.click()
+    expect(datasets).to_have_value(f"{other.handle}|{workflow.currents.handle}")
+    page.get_by_label("currents").fill("2024/|2025/")
+    expect(datasets).to_have_value(f"{other.handle}|{workflow.currents.handle}")
+    page.get_by_label("Calendar that fills it in: End time").fill("2024-12-31T06:30:00")
+    expect(page.get_by_role("textbox", name="End time", exact=True)).to_have_value(
+        "2024-12-31 06:30+00:00"
+    )
+    page.get_by_role("button", name="Save and check").click()
+    expect(page.get_by_text("Row 2 is right now")).to_be_visible()
+    record = sheet.rows.get().record
+    assert record
+    assert [one["dataset_id"] for one in record["inputs"]] == [
+        other.handle,
+        workflow.currents.handle,
+    ]
 
 
 def test_one_run_is_registered_by_its_form_edited_and_linked_to_a_study(

@@ -727,3 +727,49 @@ def test_a_batch_of_runs_is_searched_by_what_its_jobs_made_and_how_they_are_call
     run = Item.objects.get(display_name="B", subtype="MODEL_RUN")
     for text, count in ((run.handle, 1), ("season", 1), ("nothing", 0), ('{"', 0), ("null", 0)):
         assert len(signed_in.get(address, {"q": text}).context["rows"]) == count, text
+
+
+# Mending a row.
+
+
+def test_a_row_is_mended_with_pickers_and_calendars(
+    workflow: Workflow, user: User, signed_in: Client
+) -> None:
+    cells = {
+        "agent id": workflow.study.handle,
+        "execution start": "2024-03-31 14:00+10:00",
+        "execution end": "31/12/2024",
+    }
+    sheet = load_rows(workflow, user, row_of(workflow, user, cells=cells))
+    answer = signed_in.get(sheet.rows.get().get_absolute_url())
+    fields = {entry["field"].label: entry for entry in answer.context["fields"]}
+    kinds = {label: entry["field"].shape.of for label, entry in fields.items()}
+    assert kinds["Agent id"] == "PERSON"
+    assert kinds["Study id"] == "STUDY"
+    assert kinds["Requesting organisation id"] == "ORGANISATION"
+    assert kinds["Input: Forcing"] == kinds["Output: Matrix"] == "DATASET"
+    assert kinds["Display name"] == kinds["currents"] == ""
+    assert fields["Agent id"]["field"].named.item == workflow.study
+    assert fields["Start time"]["calendar"] == "2024-03-31T04:00:00"
+    assert fields["End time"]["calendar"] == ""
+    page = answer.content.decode()
+    assert page.count('data-picker="several"') == 3
+    assert page.count("data-fills=") == 2
+    assert "31/12/2024</textarea>" in page
+
+
+def test_a_picker_of_several_looks_for_what_stands_behind_the_last_bar(
+    workflow: Workflow, signed_in: Client
+) -> None:
+    address = reverse("item-pick")
+    typed = {"field": "c7", "of": "DATASET", "c7": f"10378.1/1|{workflow.matrix.handle}"}
+    options = signed_in.get(address, typed | {"several": "1"}).context["options"]
+    assert [one.handle for one in options] == [workflow.matrix.handle]
+
+
+def test_a_row_of_a_table_that_no_longer_fits_its_workflow_has_plain_fields(
+    workflow: Workflow, sheet: RunSheet, user: User, signed_in: Client
+) -> None:
+    Item.objects.filter(pk=workflow.forcing.pk).update(is_complete=False)
+    fields = signed_in.get(sheet.rows.first().get_absolute_url()).context["fields"]
+    assert {entry["field"].shape.form for entry in fields} == {"line"}
