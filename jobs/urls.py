@@ -2,14 +2,14 @@
 
 from django.urls import path
 
-from jobs import batch_views, list_views, views
+from jobs import batch_views, list_views, ops_views, views
 
 urlpatterns = [
     path("", list_views.job_list, name="job-list"),
     path("batch/<uuid:batch_id>/", batch_views.batch_detail, name="batch-detail"),
     path("batch/<uuid:batch_id>/retry/", batch_views.batch_retry, name="batch-retry"),
     path("batch/<uuid:batch_id>/cancel/", batch_views.batch_cancel, name="batch-cancel"),
-    path("workers/", views.workers, name="workers"),
+    path("workers/", ops_views.workers, name="workers"),
     path("<uuid:session_id>/", views.job_detail, name="job-detail"),
     path("<uuid:session_id>/input.json", views.job_input, name="job-input"),
     path("<uuid:session_id>/retry/", views.job_retry, name="job-retry"),

@@ -1,18 +1,16 @@
-"""One job, the workers, and the panel of a workflow."""
+"""One job, and the panel of a workflow."""
 
 from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import PermissionDenied
-from django.db import Error, connection
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
-from jobs import definitions, diagram, health, lifecycle, progress
+from jobs import definitions, diagram, lifecycle, progress
 from jobs.definitions import Subject
 from jobs.models import Job, Status, Workflow, no_worker, sees_all_jobs
 from provena.http import HtmxRequest, wants_fragment
@@ -76,27 +74,6 @@ def job_retry(request: HtmxRequest, session_id: UUID) -> HttpResponse:
 def job_cancel(request: HtmxRequest, session_id: UUID) -> HttpResponse:
     """End a job that has not finished."""
     return _operate(request, session_id, lifecycle.cancel, "The job is cancelled.")
-
-
-@require_safe
-def workers(request: HtmxRequest) -> HttpResponse:
-    """For staff: clusters, queues, what runs, and what is stuck and why."""
-    if not sees_all_jobs(request.user):
-        raise PermissionDenied
-    return render(request, "jobs/workers.html", {"health": health.look()})
-
-
-@login_not_required
-@require_safe
-def healthz(request: HttpRequest) -> JsonResponse:
-    """For probes: 200 while this server and its database answer, else 503."""
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
-    except Error:
-        connection.close()
-        return JsonResponse({"web": "ok", "database": "does not answer"}, status=503)
-    return JsonResponse({"web": "ok", "database": "ok"})
 
 
 def workflow_panel(request: HtmxRequest, workflow: Workflow, *, refresh_url: str) -> HttpResponse:

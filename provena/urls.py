@@ -6,7 +6,7 @@ from django.contrib.auth.decorators import login_not_required
 from django.urls import include, path
 from django.views.generic import TemplateView
 
-from jobs.views import healthz
+from jobs.ops_views import healthz
 
 handler400 = "provena.http.bad_request"
 handler404 = "registry.views.common.not_found"

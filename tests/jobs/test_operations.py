@@ -13,7 +13,7 @@ from django.db import OperationalError
 from django.test import Client
 from django.utils import timezone
 
-from jobs import health, lifecycle, views
+from jobs import health, lifecycle, ops_views
 from jobs.models import Batch, Cluster, Job, JobEvent, Status, Workflow
 from registry.models import Item
 from tests.conftest import drain, statuses
@@ -188,7 +188,7 @@ def test_healthz_says_when_the_database_is_away(
 
         def close(self) -> None: ...
 
-    monkeypatch.setattr(views, "connection", Away())
+    monkeypatch.setattr(ops_views, "connection", Away())
     assert client.get("/healthz").status_code == 503
 
 
