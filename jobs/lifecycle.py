@@ -24,6 +24,7 @@ from jobs.models import (
     Batch,
     Job,
     JobEvent,
+    QueuePause,
     Status,
     Workflow,
     sees_all_jobs,
@@ -41,7 +42,9 @@ BACKOFF_FIRST, BACKOFF_LONGEST = 2.0, 300.0  # seconds
 BATCH_CHUNK = 500  # jobs in memory at once
 SWEEP_LIMIT = 200  # jobs in one transaction
 BY_OPERATOR = " It was an operator's command."
+CANCELLED = "Cancelled by"  # who, in the info of a job that was
 TABLE = Job._meta.db_table
+PAUSES = QueuePause._meta.db_table
 OWN = ("session_id", "payload", "batch_index")  # what jobs of a batch do not share
 SHARED = tuple(
     field.attname
@@ -49,14 +52,20 @@ SHARED = tuple(
     if not field.primary_key and field.attname not in OWN
 )
 
+# The pause is one look into a table that is nearly always empty, whatever the number of jobs.
+DUE = f"""
+dequeued_at IS NULL AND finished_at IS NULL AND queue = %s AND run_after <= %s
+AND NOT EXISTS (SELECT 1 FROM {PAUSES} WHERE queue = %s AND ended_at IS NULL)
+"""  # noqa: S608 - our own table's name
+# An UPDATE takes SQLite's only write lock even if it finds nothing; a look does not.
+LOOK = "SELECT 1 FROM {table} WHERE {due} LIMIT 1"
 # MATERIALIZED, because PostgreSQL may else run the inner SELECT once for each outer row: each run
 # skips the rows that the one before has locked, and LIMIT no longer limits. No second condition on
 # the status: it would make both planners walk all waiting rows, and the rows are ours by then.
 CLAIM = """
 WITH due AS MATERIALIZED (
     SELECT id FROM {table}
-    WHERE dequeued_at IS NULL AND finished_at IS NULL AND queue = %s AND run_after <= %s
-    ORDER BY run_after, id LIMIT %s {locking}
+    WHERE {due} ORDER BY run_after, id LIMIT %s {locking}
 )
 UPDATE {table} SET status = 'DEQUEUED', dequeued_at = %s, lease_until = %s, worker = %s
 WHERE id IN (SELECT id FROM due)
@@ -204,22 +213,23 @@ def submit_next(job: Job, payload: Payload | Mapping[str, Any]) -> Job:
 
 
 def claim(queue: str, limit: int, holder: str = "") -> list[tuple[int, int, str]]:
-    """Take at most `limit` due jobs off the queue, oldest first, for the calling broker.
+    """Take at most `limit` due jobs off the queue, oldest first, for the calling broker; none off
+    a queue that is paused.
 
     Returns (job id, attempt, sub type) of each. No two brokers get the same job: on PostgreSQL
     rows that another one is taking are skipped; on SQLite one statement writes at a time.
     """
     now = timezone.now()
-    if connection.vendor == "sqlite":
-        # An UPDATE takes the only write lock even if it finds nothing; a look does not.
-        waiting = Job.objects.waiting().filter(queue=queue, run_after__lte=now)
-        if not waiting.exists():
-            return []
+    due = [queue, _sql(now), queue]
+    if connection.vendor == "sqlite" and not statements.fetch(
+        LOOK.format(table=TABLE, due=DUE), due
+    ):
+        return []
     locking = "FOR UPDATE SKIP LOCKED" if connection.vendor == "postgresql" else ""
     lease = now + timedelta(seconds=DEQUEUED_LEASE)
     claimed = statements.fetch(
-        CLAIM.format(table=TABLE, locking=locking),
-        [queue, _sql(now), limit, _sql(now), _sql(lease), holder],
+        CLAIM.format(table=TABLE, due=DUE, locking=locking),
+        [*due, limit, _sql(now), _sql(lease), holder],
     )
     return [(job, attempt, sub_type) for job, attempt, sub_type, _ in sorted(claimed, key=_age)]
 
@@ -298,6 +308,16 @@ def extend_lease(job: Job, seconds: int) -> None:
 def sweep() -> int:
     """Give back the jobs whose lease has passed, at most SWEEP_LIMIT. Returns how many."""
     return _give_back(Job.objects.leased().filter(lease_until__lt=timezone.now()))
+
+
+def give_back_unstarted(queue: str) -> int:
+    """Put the jobs back into a queue that a worker has taken off it and not begun. Returns how
+    many. What a worker still knows of them is stale then, and is dropped."""
+    taken = Job.objects.leased().filter(queue=queue, status=Status.DEQUEUED)
+    total = 0
+    while given := _give_back(taken):
+        total += given
+    return total
 
 
 def release(holder: str) -> int:
@@ -383,7 +403,7 @@ def cancelled(by: "User | None", remains: str = outcomes.NOTHING) -> dict[str, A
     who = by.get_username() if by else "an operator"
     return {
         "status": Status.FAILED,
-        "info": f"Cancelled by {who}. {remains}",
+        "info": f"{CANCELLED} {who}. {remains}",
         "traceback": "",
         "cancelled_by": by,
         "lease_until": None,
@@ -446,7 +466,7 @@ def _give_back(candidates: "QuerySet[Job]") -> int:
         for job in held.defer("payload", "result", "traceback")[:SWEEP_LIMIT]:
             returned += _take_back(job)
         if returned:
-            logger.warning("%s jobs were given back, because their worker is gone.", returned)
+            logger.warning("%s jobs were given back to the queue.", returned)
             wakeup.announce()
     return returned
 

@@ -277,6 +277,12 @@ class Job(models.Model):
                 condition=Q(finished_at__isnull=False, result__isnull=True),
                 name="job_failed",
             ),
+            models.Index(
+                F("owner"),
+                F("id").desc(),
+                condition=Q(finished_at__isnull=False, result__isnull=True, batch=None),
+                name="job_failed_alone",
+            ),
             # Of a batch, what succeeded is what remains of its total: only the others are counted.
             models.Index(
                 fields=["batch", "batch_index"],
@@ -322,6 +328,11 @@ class Job(models.Model):
     def waited(self) -> timedelta | None:
         """From creation to its latest start."""
         return self.started_at - self.created_at if self.started_at else None
+
+    @property
+    def took(self) -> timedelta | None:
+        """From creation to its end."""
+        return self.finished_at - self.created_at if self.finished_at else None
 
     @property
     def ran(self) -> timedelta | None:
@@ -398,3 +409,75 @@ class Cluster(models.Model):
 def no_worker(queue: str = definitions.DEFAULT_QUEUE) -> bool:
     """True when nothing takes jobs off that queue, so that PENDING can be explained."""
     return not Cluster.objects.alive().filter(queue=queue).exists()
+
+
+class QueuePause(models.Model):
+    """A time in which a queue hands out no jobs, and who wanted that. The claim looks for one that
+    has not ended, so the table holds the history, too."""
+
+    queue = models.CharField(max_length=40)
+    reason = models.CharField(max_length=300, blank=True)
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        related_name="+",
+        null=True,
+        blank=True,
+        help_text="Nobody for an operator's command.",
+    )
+    at = models.DateTimeField(default=timezone.now)
+    ended_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", null=True, blank=True
+    )
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("-id",)
+        constraints = [
+            models.UniqueConstraint(
+                fields=["queue"], condition=Q(ended_at=None), name="queue_paused_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"Pause of {self.queue}"
+
+    @property
+    def who(self) -> str:
+        return self.by.get_username() if self.by else "an operator"
+
+
+class Tally(models.Model):
+    """How many jobs of a kind ended in a stretch of time, by how long they took from their
+    submission: `bucket` counts the bounds of `jobs.tallies` that they reached. Cancelled jobs do
+    not count.
+    """
+
+    width = models.PositiveSmallIntegerField(help_text="Of the stretch, in minutes.")
+    slot = models.PositiveIntegerField(help_text="Which stretch of that width since 1970, UTC.")
+    queue = models.CharField(max_length=40)
+    sub_type = models.CharField(max_length=60)
+    bucket = models.PositiveSmallIntegerField()
+    number = models.PositiveIntegerField()
+    failed = models.PositiveIntegerField()
+    ran = models.FloatField(help_text="Seconds that their last attempts ran, together.")
+
+    class Meta:
+        verbose_name_plural = "tallies"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["width", "slot", "queue", "sub_type", "bucket"], name="tally_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.number} {self.sub_type}"
+
+
+class TallyMark(models.Model):
+    """One row: until when jobs have been tallied. Who moves it may add what it passes over."""
+
+    upto = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.upto}"
