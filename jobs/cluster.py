@@ -25,7 +25,7 @@ from django.utils import timezone
 from django_q.conf import Conf
 from django_q.status import Stat
 
-from jobs import killproof, lifecycle
+from jobs import killproof, lifecycle, tallies
 from jobs.models import Cluster as Heartbeats
 
 logger = logging.getLogger(__name__)
@@ -166,7 +166,8 @@ class Holder:
 
 
 class Heartbeat:
-    """Notes about once a second that a cluster is alive, and forgets it as soon as it stops."""
+    """Notes about once a second that a cluster is alive, and forgets it as soon as it stops. On
+    these occasions what has ended is counted, too."""
 
     def __init__(self) -> None:
         self._last: datetime | None = None
@@ -191,6 +192,7 @@ class Heartbeat:
             _, is_new = Heartbeats.objects.update_or_create(pk=stat.cluster_id, defaults=seen)
             if is_new:
                 Heartbeats.objects.filter(beat_at__lt=now - FORGOTTEN).delete()
+            tallies.roll()
 
 
 def _patch() -> None:

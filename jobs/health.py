@@ -1,28 +1,34 @@
 """How the engine is: the same facts for the workers page, `manage.py worker_status` and probes."""
 
+import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from django.db.models import Q
 from django.utils import timezone
 
-from jobs import definitions
-from jobs.models import FINISHED, Cluster, Job, JobQuerySet
+from jobs import queues, stuck, tallies
+from jobs.models import Cluster, Job, JobQuerySet, QueuePause
+from jobs.stuck import Reason
 
 COUNT_UP_TO = 1_000  # beyond that a queue is "more than"
 RATE_OVER = timedelta(minutes=5)
-PATIENCE = timedelta(seconds=60)  # a due job that waits longer is stuck
 SHOWN = 25
+HELD = 200  # running jobs that are looked at for those that are stuck
 
 
 @dataclass(frozen=True)
 class Queue:
     """One queue: how many jobs are due (counted up to COUNT_UP_TO), how long the oldest of them has
-    waited, and how many workers serve it."""
+    waited, how many workers serve it, how many jobs a minute it does, and whether it is paused."""
 
     name: str
     waiting: int
     oldest: timedelta | None
     workers: int
+    per_minute: float
+    pause: QueuePause | None
 
     @property
     def is_more(self) -> bool:
@@ -30,10 +36,12 @@ class Queue:
 
     @property
     def fault(self) -> str:
-        """Why its jobs do not move, in a sentence; empty while they do."""
-        if self.oldest is not None and not self.workers:
+        """Why its jobs do not move, in a sentence; empty while they do, or are not meant to."""
+        if self.pause or self.oldest is None:
+            return ""
+        if not self.workers:
             return f"Jobs wait in queue {self.name}, and no worker serves it."
-        if self.oldest is not None and self.oldest > PATIENCE:
+        if self.oldest > stuck.PATIENCE:
             seconds = int(self.oldest.total_seconds())
             return f"The oldest job in queue {self.name} has waited {seconds} s for a free worker."
         return ""
@@ -44,7 +52,15 @@ class Stuck:
     """A job that does not move, and why."""
 
     job: Job
-    reason: str
+    reason: Reason
+
+
+@dataclass(frozen=True)
+class Held:
+    """A job that a worker holds, and why it takes so long, if it does."""
+
+    job: Job
+    reason: Reason | None
 
 
 @dataclass(frozen=True)
@@ -53,66 +69,82 @@ class Health:
 
     clusters: list[Cluster]
     queues: list[Queue]
-    running: list[Job]
+    running: list[Held]
     stuck: list[Stuck]
-    per_minute: float
+
+    @property
+    def per_minute(self) -> float:
+        return sum(queue.per_minute for queue in self.queues)
+
+    @property
+    def workers(self) -> int:
+        return sum(cluster.workers for cluster in self.clusters if cluster.is_alive)
 
     @property
     def faults(self) -> list[str]:
-        """What needs a person, in sentences; empty when all is well."""
-        alive = any(cluster.is_alive for cluster in self.clusters)
-        found = [] if alive else ["No worker is running. Start one with manage.py qcluster."]
+        """What needs a person, in sentences; empty when all is well. A pause is somebody's will."""
+        found = [] if self.workers else ["No worker is running. Start one with manage.py qcluster."]
         return found + [queue.fault for queue in self.queues if queue.fault]
+
+    @property
+    def told(self) -> str:
+        """The same for an announcement: it changes when there is news, not with every second."""
+        if not self.workers:
+            return "No worker is running."
+        lame = [queue.name for queue in self.queues if queue.fault]
+        return f"Jobs do not move in queue {', '.join(lame)}." if lame else "All is well."
 
 
 def look() -> Health:
     """The state of the engine now, in a number of queries that depends on nothing but the number
     of queues."""
     clusters = list(Cluster.objects.all())
-    alive = [cluster for cluster in clusters if cluster.is_alive]
-    names = {kind.queue for kind in definitions.job_kinds()} | {definitions.DEFAULT_QUEUE}
-    queues = [_queue(name, alive) for name in sorted(names)]
-    running = _light().leased()[:SHOWN]
-    finished = Job.objects.filter(
-        status__in=FINISHED, finished_at__gt=timezone.now() - RATE_OVER
-    ).count()
+    names = queues.names()
+    pauses, rates = queues.paused(), tallies.per_minute(RATE_OVER)
+    oldest = {name: list(_due(name).order_by("run_after", "id")[:SHOWN]) for name in names}
+    held = list(_light().leased().order_by("dequeued_at")[:HELD])
+    first = [job for jobs in oldest.values() for job in jobs] + list(_strays(names)[:SHOWN])
+    reasons = stuck.explain([*held, *first])
+    serving = [cluster for cluster in clusters if cluster.is_alive]
     return Health(
         clusters=clusters,
-        queues=queues,
-        running=list(running),
-        stuck=_stuck({queue.name: queue for queue in queues}),
-        per_minute=finished / (RATE_OVER.total_seconds() / 60),
+        queues=[
+            Queue(
+                name=name,
+                waiting=_due(name).order_by()[: COUNT_UP_TO + 1].count(),
+                oldest=timezone.now() - oldest[name][0].run_after if oldest[name] else None,
+                workers=sum(cluster.workers for cluster in serving if cluster.queue == name),
+                per_minute=rates.get(name, 0),
+                pause=pauses.get(name),
+            )
+            for name in names
+        ],
+        running=[Held(job, reasons.get(job.pk)) for job in held[-SHOWN:]][::-1],
+        stuck=[
+            Stuck(job, reasons[job.pk])
+            for job in [*held, *first]
+            if job.pk in reasons and reasons[job.pk].needs_help
+        ],
     )
 
 
-def _queue(name: str, alive: list[Cluster]) -> Queue:
-    now = timezone.now()
-    due = Job.objects.waiting().filter(queue=name, run_after__lte=now)
-    oldest = due.order_by("run_after", "id").values_list("run_after", flat=True).first()
-    return Queue(
-        name=name,
-        waiting=due.order_by()[: COUNT_UP_TO + 1].count(),
-        oldest=now - oldest if oldest else None,
-        workers=sum(cluster.workers for cluster in alive if cluster.queue == name),
-    )
+def waiting() -> int:
+    """How many jobs are due in all queues together, counted up to COUNT_UP_TO."""
+    due = Job.objects.waiting().filter(queue__in=queues.names(), run_after__lte=timezone.now())
+    return due.order_by()[: COUNT_UP_TO + 1].count()
 
 
-def _stuck(queues: dict[str, Queue]) -> list[Stuck]:
-    now = timezone.now()
-    found = [
-        Stuck(
-            job,
-            "Its lease has passed: its worker is gone. The next sweep of a running cluster, or "
-            "manage.py sweep_jobs, gives it back.",
-        )
-        for job in _light().leased().filter(lease_until__lt=now)[:SHOWN]
-    ]
-    late = _light().waiting().filter(run_after__lt=now - PATIENCE)
-    for job in late.order_by("run_after", "id")[:SHOWN]:
-        queue = queues.get(job.queue)
-        reason = queue.fault if queue else f"No job kind uses queue {job.queue} any more."
-        found.append(Stuck(job, reason or "It waits for a free worker."))
-    return found
+def _due(queue: str) -> JobQuerySet:
+    return _light().waiting().filter(queue=queue, run_after__lte=timezone.now())
+
+
+def _strays(names: Sequence[str]) -> JobQuerySet:
+    """Jobs that wait in queues which no job kind uses: those between the names, so that the index
+    finds them without walking through the queues that are used."""
+    between = Q(queue__lt=names[0]) | Q(queue__gt=names[-1])
+    for lower, upper in itertools.pairwise(names):
+        between |= Q(queue__gt=lower, queue__lt=upper)
+    return _light().waiting().filter(between).order_by()
 
 
 def _light() -> JobQuerySet:

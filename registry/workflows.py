@@ -5,7 +5,7 @@ Payload and result keys are wire facts (domain reference, 4.1).
 
 from uuid import UUID
 
-from jobs import definitions
+from jobs import definitions, wakeups
 from jobs.definitions import Payload, PermanentError
 from jobs.worker import Run
 from registry import services
@@ -30,6 +30,8 @@ definitions.workflow(
     steps=("REGISTER_VERSION_ACTIVITY", "LODGE_VERSION_ACTIVITY"),
     started_by="making a new version of a model, a dataset or a template",
 )
+wakeups.declare("REGISTRY", "Registry Wake-up")
+wakeups.declare("PROV_LODGE", "Provenance Wake-up")
 
 
 class RegisterCreatePayload(Payload):

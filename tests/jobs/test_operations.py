@@ -161,7 +161,7 @@ def test_a_lapsed_lease_is_stuck_with_its_reason(user: User) -> None:
     job = make_job(user, status=Status.IN_PROGRESS, lease_until=timezone.now() - DAYS_AGO)
     [stuck] = health.look().stuck
     assert stuck.job == job
-    assert "lease has passed" in stuck.reason
+    assert "lease has passed" in stuck.reason.text
 
 
 def test_the_workers_page_is_for_staff(signed_in: Client, admin_client: Client, user: User) -> None:

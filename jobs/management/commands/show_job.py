@@ -5,6 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
+from jobs import stuck
 from jobs.management.job_ids import job_of
 from jobs.models import Job
 from jobs.templatetags.jobs import duration, pretty_json
@@ -66,4 +67,5 @@ def _facts(job: Job) -> dict[str, Any]:
         "batch_id": str(job.batch_id) if job.batch_id else None,
         "workflow_id": str(job.workflow_id) if job.workflow_id else None,
         "info": job.info,
+        "waits": str(stuck.explain([job]).get(job.pk, "")),
     }

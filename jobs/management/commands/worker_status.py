@@ -11,8 +11,9 @@ from jobs.templatetags.jobs import duration
 
 class Command(BaseCommand):
     help = (
-        "Shows clusters and queues. The exit code is 1 when no worker is alive, when nobody serves "
-        "a queue in which jobs wait, or when the oldest has waited too long."
+        "Shows clusters and queues, and what is stuck and why. The exit code is 1 when no worker "
+        "is alive, when nobody serves a queue in which jobs wait, or when the oldest has waited too "
+        "long in a queue that is not paused."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -38,8 +39,13 @@ class Command(BaseCommand):
             number = f"more than {health.COUNT_UP_TO}" if queue.is_more else queue.waiting
             oldest = f", the oldest for {duration(queue.oldest)}" if queue.oldest else ""
             self.stdout.write(
-                f"queue {queue.name}  {number} waiting{oldest}  {queue.workers} workers"
+                f"queue {queue.name}  {number} waiting{oldest}  {queue.workers} workers  "
+                f"{queue.per_minute:.1f} jobs a minute"
             )
+            if queue.pause:
+                why = f": {queue.pause.reason}" if queue.pause.reason else ""
+                since = f"{queue.pause.at:%Y-%m-%d %H:%M:%S} UTC"
+                self.stdout.write(f"  paused by {queue.pause.who} since {since}{why}")
         for stuck in now.stuck:
             self.stdout.write(f"stuck {stuck.job.session_id} {stuck.job.status}: {stuck.reason}")
         self.stdout.write(f"{now.per_minute:.1f} jobs a minute")
@@ -64,10 +70,14 @@ def _facts(now: health.Health) -> dict[str, Any]:
                 "waiting": queue.waiting,
                 "oldest_seconds": queue.oldest.total_seconds() if queue.oldest else None,
                 "workers": queue.workers,
+                "per_minute": queue.per_minute,
+                "paused_by": queue.pause.who if queue.pause else None,
+                "pause_reason": queue.pause.reason if queue.pause else None,
             }
             for queue in now.queues
         ],
         "stuck": [str(stuck.job.session_id) for stuck in now.stuck],
+        "reasons": {str(stuck.job.session_id): stuck.reason.text for stuck in now.stuck},
         "per_minute": now.per_minute,
         "faults": now.faults,
     }

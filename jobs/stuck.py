@@ -1,0 +1,245 @@
+"""Why a job does not move: what a user would otherwise have to ask an administrator.
+
+`explain` takes one job or a page of them and asks a number of queries that depends on neither how
+many they are nor how many wait.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import connection
+from django.utils import timezone
+
+from jobs import definitions, lifecycle, queues, statements, tallies
+from jobs.models import Cluster, Job, QueuePause, Status
+from jobs.templatetags.jobs import count, roughly
+
+SOON = timedelta(seconds=5)  # a wait or a run that is too short to need a word
+PATIENCE = timedelta(seconds=60)  # a due job that waits longer needs a person
+SLOW = timedelta(seconds=10)
+TIMES = 3  # so many times as long as usual is longer than usual
+NEARLY = 0.8  # of the time that it may take
+MOST_BEFORE = 20_000  # waiting jobs that are counted, for all jobs of a page together
+SAMPLE = 200  # jobs that ended last, to see how fast a queue moves
+LATELY = timedelta(minutes=10)
+LONG_AGO = datetime(2000, 1, 1, tzinfo=tallies.EPOCH.tzinfo)
+
+BEFORE = """
+SELECT %s, COUNT(*) FROM (
+    SELECT 1 FROM {jobs} WHERE queue = %s AND dequeued_at IS NULL AND finished_at IS NULL
+    AND (run_after, id) >= (%s, %s) AND (run_after, id) < (%s, %s) LIMIT %s
+) AS before_it
+"""
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why a job or a queue does not move: in some words, and in sentences that say what to do.
+    `needs_help` is False where it is a matter of time. `code` names the kind of reason."""
+
+    code: str
+    short: str
+    text: str
+    needs_help: bool = True
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def explain(jobs: Iterable[Job]) -> dict[int, Reason]:
+    """Why each of these jobs that waits or runs beyond what one would expect does so, by its key.
+    Jobs that have ended, or are on their way, are not in it. At most five queries."""
+    unfinished = [job for job in jobs if not job.is_finished]
+    waiting = [job for job in unfinished if job.status == Status.PENDING]
+    held = [job for job in unfinished if job.status != Status.PENDING]
+    return _of_waiting(waiting) | _of_held(held)
+
+
+def standstills(names: Iterable[str]) -> dict[str, Reason]:
+    """Why nothing is taken off each of these queues, where that is so. Two queries."""
+    wanted = set(names)
+    if not wanted:
+        return {}
+    served = set(Cluster.objects.alive().filter(queue__in=wanted).values_list("queue", flat=True))
+    found = {name: _unserved(name) for name in wanted - served}
+    pauses = {name: _paused(one) for name, one in queues.paused().items() if name in wanted}
+    return found | pauses
+
+
+def _of_waiting(jobs: list[Job]) -> dict[int, Reason]:
+    standing = standstills(job.queue for job in jobs)
+    now = timezone.now()
+    found = {job.pk: standing[job.queue] for job in jobs if job.queue in standing}
+    found |= {job.pk: _retry(job) for job in jobs if job.is_waiting_to_retry} | found
+    late = [job for job in jobs if job.pk not in found and job.run_after < now - SOON]
+    if not late:
+        return found
+    before, pace = _before(late), _pace()
+    for job in late:
+        number, is_more = before[job.pk]
+        found[job.pk] = _queued(number, is_more, pace.get(job.queue), now - job.run_after)
+    return found
+
+
+def _of_held(jobs: list[Job]) -> dict[int, Reason]:
+    now = timezone.now()
+    if not jobs:
+        return {}
+    clusters = {str(cluster.pk): cluster for cluster in Cluster.objects.all()}
+    long = {job.sub_type for job in jobs if job.started_at and job.started_at < now - SLOW}
+    usual = tallies.usual(long) if long else {}
+    reasons = {job.pk: _lost(job, clusters, now) or _slow(job, usual, now) for job in jobs}
+    return {pk: reason for pk, reason in reasons.items() if reason}
+
+
+def _lost(job: Job, clusters: dict[str, Cluster], now: datetime) -> Reason | None:
+    """A job whose worker may be gone."""
+    if job.lease_until and job.lease_until < now:
+        return Reason(
+            "lapsed",
+            "its worker is gone",
+            "Its lease has passed: its worker is gone. The next sweep of a running cluster, or "
+            "manage.py sweep_jobs, gives it back to the queue, and it starts again.",
+        )
+    holder = job.worker.partition(":")[0]
+    cluster = clusters.get(holder)
+    if not holder or (cluster and cluster.is_alive):
+        return None
+    back = f"If so, it goes back to the queue in {_left(job.lease_until, now)} and starts again."
+    if cluster is None:
+        text = f"The workers that hold it have stopped or are stopping. {back}"
+        return Reason("stopping", "its workers are stopping", text, needs_help=False)
+    silence = roughly(now - cluster.beat_at)
+    return Reason(
+        "silent",
+        f"its worker is silent for {silence}",
+        f"The workers that hold it, on {cluster.host}, have not reported for {silence}: they may "
+        f"have died. {back}",
+    )
+
+
+def _slow(job: Job, usual: dict[str, timedelta], now: datetime) -> Reason | None:
+    """A job that takes long."""
+    if job.status != Status.IN_PROGRESS or not job.started_at:
+        return None
+    ran = now - job.started_at
+    if ran < SOON:
+        return None
+    limit = (job.lease_until or now) - timedelta(seconds=lifecycle.LEASE_MARGIN) - job.started_at
+    if ran > limit * NEARLY:
+        return Reason(
+            "ending",
+            f"running for {roughly(ran)}, at most {roughly(limit)}",
+            f"It has run for {roughly(ran)} of the {roughly(limit)} that it may take. If it does "
+            "not end in time, it is stopped, nothing of it is recorded, and it is tried again if "
+            "it has attempts left.",
+        )
+    normal = usual.get(job.sub_type)
+    if normal is None or ran < max(SLOW, TIMES * normal):
+        return None
+    return Reason(
+        "slow",
+        f"running for {roughly(ran)}, usually {roughly(normal)}",
+        f"It has run for {roughly(ran)}; such jobs usually take {roughly(normal)}. It is stopped "
+        f"if it is not done in {_left(job.started_at + limit, now)}.",
+    )
+
+
+def _paused(pause: QueuePause) -> Reason:
+    why = f": {pause.reason}" if pause.reason else ""
+    ago = roughly(timezone.now() - pause.at)
+    stop = "" if why.endswith((".", "!", "?")) else "."
+    return Reason(
+        "paused",
+        "queue paused",
+        f"{pause.who} paused queue {pause.queue} {ago} ago{why}{stop} Jobs wait there, safely, "
+        "until it is resumed.",
+    )
+
+
+def _unserved(queue: str) -> Reason:
+    if queue not in queues.names():
+        return Reason(
+            "unknown-queue",
+            "its queue is not used any more",
+            f"No job kind uses queue {queue} any more, so no worker will take it. Cancel it, or "
+            "ask an administrator.",
+        )
+    option = "" if queue == definitions.DEFAULT_QUEUE else f" --queue {queue}"
+    return Reason(
+        "no-worker",
+        "no worker is running",
+        f"No worker serves queue {queue}. Jobs wait there, safely, until one is started. An "
+        f"administrator starts one with manage.py qcluster{option}.",
+    )
+
+
+def _retry(job: Job) -> Reason:
+    left = roughly(job.next_try_in)
+    return Reason(
+        "retry",
+        f"tried again in {left}",
+        f"Its last attempt failed; it is tried again in {left}.",
+        needs_help=False,
+    )
+
+
+def _queued(number: int, is_more: bool, pace: float | None, waited: timedelta) -> Reason:
+    """A job that is due, in a queue that has workers. `pace` is in jobs a second."""
+    needs_help = waited > PATIENCE
+    if not number:
+        text = f"It is next. All workers have been busy for the {roughly(waited)} that it waits."
+        return Reason("next", "next, when a worker is free", text, needs_help)
+    few = f"{'more than ' if is_more else ''}{count(number)} job{'' if number == 1 else 's'}"
+    about = f", about {roughly(timedelta(seconds=number / pace))}" if pace and not is_more else ""
+    text = f"{few} before it in the queue{about}. It has waited for {roughly(waited)}."
+    return Reason("queue", f"{few} before it{about}", text, needs_help)
+
+
+def _before(jobs: Sequence[Job]) -> dict[int, tuple[int, bool]]:
+    """How many due jobs are before each of these in its queue, and whether there are more than were
+    counted. Only what stands between one and the next is counted, so nothing is counted twice."""
+    most = MOST_BEFORE // len(jobs)
+    asked: list[str] = []
+    parameters: list[object] = []
+    ordered = sorted(jobs, key=lambda job: (job.queue, job.run_after, job.pk))
+    sql = connection.ops.adapt_datetimefield_value
+    begin: tuple[str, datetime, int] = ("", LONG_AGO, 0)
+    for job in ordered:
+        if begin[0] != job.queue:
+            begin = (job.queue, LONG_AGO, 0)
+        asked.append(BEFORE.format(jobs=lifecycle.TABLE))
+        parameters += [job.pk, job.queue, sql(begin[1]), begin[2]]
+        parameters += [sql(job.run_after), job.pk, most + 1]
+        begin = (job.queue, job.run_after, job.pk)
+    between: dict[int, int] = dict(statements.fetch(" UNION ALL ".join(asked), parameters))
+    found: dict[int, tuple[int, bool]] = {}
+    queue, total, is_more = "", 0, False
+    for job in ordered:
+        if job.queue != queue:
+            queue, total, is_more = job.queue, 0, False
+        total += min(between[job.pk], most)
+        is_more |= between[job.pk] > most
+        found[job.pk] = (total, is_more)
+    return found
+
+
+def _pace() -> dict[str, float]:
+    """Jobs of each queue that end in a second, judged by the latest of all."""
+    now = timezone.now()
+    lately = Job.objects.filter(finished_at__isnull=False, finished_at__gt=now - LATELY)
+    lately = lately.filter(started_at__isnull=False)  # not cancelled before a worker began
+    sample = lately.order_by("-finished_at").values_list("queue", "started_at")[:SAMPLE]
+    starts: dict[str, list[datetime]] = {}
+    for queue, start in sample:
+        if start:
+            starts.setdefault(queue, []).append(start)
+    return {
+        queue: len(of_it) / max((now - min(of_it)).total_seconds(), 0.001)
+        for queue, of_it in starts.items()
+    }
+
+
+def _left(until: datetime | None, now: datetime) -> str:
+    return roughly(max((until or now) - now, timedelta(0)))
