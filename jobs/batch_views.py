@@ -20,8 +20,8 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 from django_htmx.http import trigger_client_event
 
-from jobs import batches, definitions, progress
-from jobs.models import Batch, Job, JobQuerySet, Status, no_worker
+from jobs import batches, definitions, progress, stuck
+from jobs.models import Batch, Job, JobQuerySet, Status
 from jobs.progress import BatchProgress
 from jobs.views import NOTHING_NEW
 from provena.http import HtmxRequest, wants_fragment
@@ -215,16 +215,16 @@ def _news(request: HtmxRequest, jobs: BatchJobs, wanted: Wanted) -> HttpResponse
 def _progress(request: HtmxRequest, jobs: BatchJobs, wanted: Wanted) -> dict[str, Any]:
     """The context of `jobs/_batch.html`."""
     now = progress.of_batch(jobs.batch)
-    nobody = not now.is_finished and no_worker(jobs.queue)
+    standing = None if now.is_finished else stuck.standstills([jobs.queue]).get(jobs.queue)
     tick = 0 if now.is_finished else int(now.took.total_seconds()) // TICK
-    seen = f"{now.milestone}-{now.fingerprint}-{tick}{'!' if nobody else ''}"
+    seen = f"{now.milestone}-{now.fingerprint}-{tick}{standing.code if standing else ''}"
     return {
         "batch": jobs.batch,
         "title": definitions.title_of(jobs.sub_type),
         "progress": now,
         "legend": _legend(now, wanted),
         "links": definitions.batch_links(request.user, jobs.sub_type, jobs.batch),
-        "no_worker": nobody,
+        "standing": standing,
         "wanted": wanted,
         "seen": seen,
         "poll": wanted.query(seen=seen),

@@ -8,7 +8,7 @@ from datetime import timedelta
 from django.db.models import Q
 from django.utils import timezone
 
-from jobs import queues, stuck, tallies
+from jobs import definitions, queues, stuck, tallies
 from jobs.models import Cluster, Job, JobQuerySet, QueuePause
 from jobs.stuck import Reason
 
@@ -128,10 +128,43 @@ def look() -> Health:
     )
 
 
-def waiting() -> int:
-    """How many jobs are due in all queues together, counted up to COUNT_UP_TO."""
+@dataclass(frozen=True)
+class Brief:
+    """How it is, for everybody: what the home page says in a line. `standing` says why nothing is
+    taken off queues in which jobs wait; `lately` how many jobs ended in the last hour, and how
+    many of them failed, for who looks after that."""
+
+    workers: int
+    waiting: int
+    standing: list[Reason]
+    lately: tuple[int, int] | None
+
+    @property
+    def told(self) -> str:
+        if self.standing:
+            return " ".join(reason.text for reason in self.standing)
+        workers = f"{self.workers} worker{'' if self.workers == 1 else 's'}"
+        if not self.waiting:
+            are = "is" if self.workers == 1 else "are"
+            return f"{workers} {are} running, and nothing waits."
+        number = f"more than {COUNT_UP_TO:,}" if self.waiting > COUNT_UP_TO else f"{self.waiting:,}"
+        return f"{workers} running, {number} job{' waits' if self.waiting == 1 else 's wait'}."
+
+
+def brief(*, lately: bool) -> Brief:
+    """How it is, in four queries, or five with what happened lately."""
+    serving = Cluster.objects.alive().values_list("queue", "workers")
+    workers = sum(number for _, number in serving)
     due = Job.objects.waiting().filter(queue__in=queues.names(), run_after__lte=timezone.now())
-    return due.order_by()[: COUNT_UP_TO + 1].count()
+    waiting = list(due.order_by().values_list("queue", flat=True)[: COUNT_UP_TO + 1])
+    where = set(waiting) or {definitions.DEFAULT_QUEUE}
+    standing = stuck.standstills(where)
+    return Brief(
+        workers=workers,
+        waiting=len(waiting),
+        standing=[standing[name] for name in sorted(standing)],
+        lately=tallies.last_hour() if lately else None,
+    )
 
 
 def _due(queue: str) -> JobQuerySet:

@@ -170,8 +170,8 @@ def _unserved(queue: str) -> Reason:
     return Reason(
         "no-worker",
         "no worker is running",
-        f"No worker serves queue {queue}. Jobs wait there, safely, until one is started. An "
-        f"administrator starts one with manage.py qcluster{option}.",
+        f"No worker is running for queue {queue}. Jobs wait there, safely, until one is started. "
+        f"An administrator starts one with manage.py qcluster{option}.",
     )
 
 

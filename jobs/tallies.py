@@ -216,6 +216,15 @@ def per_minute(length: timedelta) -> dict[str, float]:
     return {queue: number / minutes for queue, number in found.annotate(Sum("number"))}
 
 
+def last_hour() -> tuple[int, int]:
+    """How many jobs ended in the last hour, and how many of them failed."""
+    since = _slot(timezone.now() - timedelta(hours=1), FINE)
+    sums = Tally.objects.filter(width=FINE, slot__gt=since).aggregate(
+        number=Sum("number", default=0), failed=Sum("failed", default=0)
+    )
+    return sums["number"], sums["failed"]
+
+
 def within(buckets: Counter[int], part: float) -> float | None:
     """Seconds within which that part of the counted jobs ended, read off evenly between the bounds
     of its bucket; None if there are none."""

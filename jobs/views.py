@@ -10,7 +10,7 @@ from django.http import HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
-from jobs import definitions, diagram, lifecycle, progress
+from jobs import definitions, diagram, lifecycle, progress, stuck
 from jobs.definitions import Subject
 from jobs.models import Job, Status, Workflow, no_worker, sees_all_jobs
 from provena.http import HtmxRequest, wants_fragment
@@ -95,13 +95,14 @@ def panel(request: HtmxRequest, workflow: Workflow, *, refresh_url: str) -> dict
 
 def panel_of(flow: progress.Progress, *, refresh_url: str) -> dict[str, Any]:
     """The context of that panel for what is known of its progress."""
-    nobody = flow.is_waiting and no_worker()
+    reasons = stuck.explain(step.job for step in flow.steps if step.job)
+    reason = next(iter(reasons.values()), None)  # steps are done one after the other
     return {
         "flow": flow,
         "drawing": diagram.draw(flow),
         "refresh_url": refresh_url,
-        "no_worker": nobody,
-        "seen": f"{flow.fingerprint}{'!' if nobody else ''}",
+        "reason": reason,
+        "seen": f"{flow.fingerprint}{reason.code + reason.short if reason else ''}",
     }
 
 

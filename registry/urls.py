@@ -8,6 +8,7 @@ from registry.views import (
     explore,
     forms,
     history,
+    home,
     items,
     lineage,
     prov,
@@ -30,7 +31,7 @@ class HandleConverter:
 register_converter(HandleConverter, "handle")
 
 urlpatterns = [
-    path("", explore.home, name="home"),
+    path("", home.home, name="home"),
     path("items/", explore.explore, name="explore"),
     path("items/pick/", forms.pick, name="item-pick"),
     path("items/new/", forms.choose_kind, name="item-new"),

@@ -149,6 +149,20 @@ window.addEventListener("pageshow", () => {
   }
 });
 
+// Parts that ask for news by themselves are quiet while nobody sees them.
+document.addEventListener("htmx:beforeRequest", (event) => {
+  if (document.hidden && !event.detail.requestConfig.triggeringEvent) event.preventDefault();
+});
+
+// What the reader has unfolded stays so when it is swapped for newer.
+let unfolded = [];
+document.addEventListener("htmx:beforeSwap", (event) => {
+  unfolded = [...event.detail.target.querySelectorAll("details[id][open]")].map((details) => details.id);
+});
+document.addEventListener("htmx:afterSwap", () => {
+  for (const id of unfolded) document.getElementById(id)?.setAttribute("open", "");
+});
+
 // A page that updates itself says so when it cannot.
 const offline = (isOffline) => () => { document.getElementById("offline").hidden = !isOffline; };
 document.addEventListener("htmx:sendError", offline(true));

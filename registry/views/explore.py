@@ -1,4 +1,4 @@
-"""Finding items: the home page, the list of all items with search, and the kinds explained."""
+"""Finding items: the list of all items with search, and the kinds explained."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,35 +8,15 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
-from jobs import definitions
-from jobs.models import Job, no_worker
 from provena.http import HtmxRequest, wants_fragment
 from provena.paging import Page, keyset, keyset_by
-from registry import kinds, search, services
+from registry import kinds, search
 from registry.kinds import Kind
 from registry.kinds.values import without_address
 from registry.models import HANDLE, Item, ItemQuerySet
 
-RECENT = 6
 HITS = 20  # of a search, in one page
 SORTS = {"updated": "Updated", "created": "Registered", "name": "Name"}
-
-
-@require_safe
-def home(request: HtmxRequest) -> HttpResponse:
-    """What concerns the user: their latest items, their jobs that need a look, a way to begin."""
-    own_jobs = Job.objects.filter(owner=request.user).defer("payload", "result", "traceback")
-    unfinished = list(own_jobs.unfinished()[:RECENT])
-    jobs = [*own_jobs.failed()[:RECENT], *unfinished]
-    subjects = definitions.subjects(request.user, [job.subject for job in jobs])
-    own_items = Item.objects.readable_by(request.user).filter(owner=request.user)
-    context = {
-        "person": services.person_of(request.user),
-        "items": own_items.made_by_people().defer("info", "search_text")[:RECENT],
-        "jobs": [{"job": job, "subject": subjects.get(job.subject)} for job in jobs],
-        "no_worker": bool(unfinished) and no_worker(),
-    }
-    return render(request, "registry/home.html", context)
 
 
 @dataclass(frozen=True)

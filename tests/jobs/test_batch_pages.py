@@ -81,7 +81,7 @@ def test_a_batch_of_another_queue_needs_a_worker_of_that_queue(
 ) -> None:
     make_cluster()
     batch = make_batch(user, "PENDING", queue="slow")
-    assert "No worker is running" in signed_in.get(batch.get_absolute_url()).content.decode()
+    assert "no worker will take it" in signed_in.get(batch.get_absolute_url()).content.decode()
 
 
 def test_the_time_left_is_judged_by_what_was_done_lately(user: User) -> None:
@@ -382,9 +382,9 @@ def test_the_page_costs_the_same_at_any_length(
     result = {"record": {"id": item.handle}}
     batch = make_batch(user, *["SUCCEEDED"] * number, "PENDING", sub_type="MODEL_RUN_PROV_LODGE")
     batch.jobs.filter(status="SUCCEEDED").update(result=result)
-    # session, user, batch, the kind of its jobs, counts, how fast it is, clusters alive, failed
-    # rows, other rows, what they made
-    with django_assert_num_queries(10):
+    # session, user, batch, the kind of its jobs, counts, how fast it is, clusters alive, pauses,
+    # failed rows, other rows, what they made
+    with django_assert_num_queries(11):
         signed_in.get(batch.get_absolute_url())
 
 
@@ -393,8 +393,8 @@ def test_looking_again_costs_few_queries(
 ) -> None:
     batch = make_batch(user, *["PENDING"] * 30)
     poll = signed_in.get(batch.get_absolute_url()).context["poll"]
-    # session, user, batch, the kind of its jobs, counts, how fast it is, clusters alive
-    with django_assert_num_queries(7):
+    # session, user, batch, the kind of its jobs, counts, how fast it is, clusters alive, pauses
+    with django_assert_num_queries(8):
         signed_in.get(f"{batch.get_absolute_url()}{poll}", headers=HTMX)
 
 

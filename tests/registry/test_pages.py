@@ -233,8 +233,10 @@ def test_explore_pages_keep_their_kind(signed_in: Client, user: User, make_item:
     ("address", "queries"),
     [
         ("/items/", 4),  # session, user, the page of items, their owners
-        # session, user, person link, own items, unfinished, failed, their items, clusters alive
-        ("/", 8),
+        # session, user; jobs: batches, failed, unfinished, their items, clusters alive, pauses;
+        # own items, person link, tables of runs and their rows; how it is: clusters alive, what
+        # waits, clusters of its queues, pauses
+        ("/", 15),
     ],
 )
 def test_lists_cost_the_same_at_any_length(
@@ -259,8 +261,8 @@ def test_an_item_page_costs_few_queries(
     django_assert_num_queries: DjangoAssertNumQueries,
 ) -> None:
     item = make_item(user)
-    # session, user, the item with owner and workflow, its jobs, clusters alive
-    with django_assert_num_queries(5):
+    # session, user, the item with owner and workflow, its jobs, clusters alive, pauses
+    with django_assert_num_queries(6):
         signed_in.get(item.get_absolute_url())
 
 

@@ -12,8 +12,8 @@ from jobs.templatetags.jobs import duration
 class Command(BaseCommand):
     help = (
         "Shows clusters and queues, and what is stuck and why. The exit code is 1 when no worker "
-        "is alive, when nobody serves a queue in which jobs wait, or when the oldest has waited too "
-        "long in a queue that is not paused."
+        "is alive, when nobody serves a queue in which jobs wait, or when the oldest has waited "
+        "too long in a queue that is not paused."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
