@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from jobs import definitions, lifecycle, queues, statements, tallies
 from jobs.models import Cluster, Job, QueuePause, Status
-from jobs.templatetags.jobs import count, roughly
+from jobs.templatetags.jobs import count
 
 SOON = timedelta(seconds=5)  # a wait or a run that is too short to need a word
 PATIENCE = timedelta(seconds=60)  # a due job that waits longer needs a person
@@ -45,6 +45,14 @@ class Reason:
 
     def __str__(self) -> str:
         return self.text
+
+
+def told(length: timedelta) -> str:
+    """A length of time, no more exactly than a reader has use for."""
+    seconds = length.total_seconds()
+    if seconds < 100:
+        return f"{max(round(seconds), 1)} s"
+    return f"{round(seconds / 60)} min" if seconds < 7_200 else f"{round(seconds / 3_600)} h"
 
 
 def explain(jobs: Iterable[Job]) -> dict[int, Reason]:
@@ -110,7 +118,7 @@ def _lost(job: Job, clusters: dict[str, Cluster], now: datetime) -> Reason | Non
     if cluster is None:
         text = f"The workers that hold it have stopped or are stopping. {back}"
         return Reason("stopping", "its workers are stopping", text, needs_help=False)
-    silence = roughly(now - cluster.beat_at)
+    silence = told(now - cluster.beat_at)
     return Reason(
         "silent",
         f"its worker is silent for {silence}",
@@ -130,8 +138,8 @@ def _slow(job: Job, usual: dict[str, timedelta], now: datetime) -> Reason | None
     if ran > limit * NEARLY:
         return Reason(
             "ending",
-            f"running for {roughly(ran)}, at most {roughly(limit)}",
-            f"It has run for {roughly(ran)} of the {roughly(limit)} that it may take. If it does "
+            f"running for {told(ran)}, at most {told(limit)}",
+            f"It has run for {told(ran)} of the {told(limit)} that it may take. If it does "
             "not end in time, it is stopped, nothing of it is recorded, and it is tried again if "
             "it has attempts left.",
         )
@@ -140,15 +148,15 @@ def _slow(job: Job, usual: dict[str, timedelta], now: datetime) -> Reason | None
         return None
     return Reason(
         "slow",
-        f"running for {roughly(ran)}, usually {roughly(normal)}",
-        f"It has run for {roughly(ran)}; such jobs usually take {roughly(normal)}. It is stopped "
+        f"running for {told(ran)}, usually {told(normal)}",
+        f"It has run for {told(ran)}; such jobs usually take {told(normal)}. It is stopped "
         f"if it is not done in {_left(job.started_at + limit, now)}.",
     )
 
 
 def _paused(pause: QueuePause) -> Reason:
     why = f": {pause.reason}" if pause.reason else ""
-    ago = roughly(timezone.now() - pause.at)
+    ago = told(timezone.now() - pause.at)
     stop = "" if why.endswith((".", "!", "?")) else "."
     return Reason(
         "paused",
@@ -176,7 +184,7 @@ def _unserved(queue: str) -> Reason:
 
 
 def _retry(job: Job) -> Reason:
-    left = roughly(job.next_try_in)
+    left = told(job.next_try_in)
     return Reason(
         "retry",
         f"tried again in {left}",
@@ -189,11 +197,11 @@ def _queued(number: int, is_more: bool, pace: float | None, waited: timedelta) -
     """A job that is due, in a queue that has workers. `pace` is in jobs a second."""
     needs_help = waited > PATIENCE
     if not number:
-        text = f"It is next. All workers have been busy for the {roughly(waited)} that it waits."
+        text = f"It is next. All workers have been busy for the {told(waited)} that it waits."
         return Reason("next", "next, when a worker is free", text, needs_help)
     few = f"{'more than ' if is_more else ''}{count(number)} job{'' if number == 1 else 's'}"
-    about = f", about {roughly(timedelta(seconds=number / pace))}" if pace and not is_more else ""
-    text = f"{few} before it in the queue{about}. It has waited for {roughly(waited)}."
+    about = f", about {told(timedelta(seconds=number / pace))}" if pace and not is_more else ""
+    text = f"{few} before it in the queue{about}. It has waited for {told(waited)}."
     return Reason("queue", f"{few} before it{about}", text, needs_help)
 
 
@@ -242,4 +250,4 @@ def _pace() -> dict[str, float]:
 
 
 def _left(until: datetime | None, now: datetime) -> str:
-    return roughly(max((until or now) - now, timedelta(0)))
+    return told(max((until or now) - now, timedelta(0)))

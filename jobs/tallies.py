@@ -34,21 +34,29 @@ ENOUGH = 5  # jobs of a kind, to say what is usual
 MARK = 1  # the key of the only row
 
 MINUTE = {
-    "sqlite": "CAST(strftime('%%s', finished_at) AS INTEGER) / 60",
+    "sqlite": "strftime('%%s', substr(finished_at, 1, 19)) / 60",
     "postgresql": "floor(EXTRACT(EPOCH FROM finished_at) / 60)::int",
 }
+# SQLite's own functions know milliseconds only, and round them.
 SECONDS = {
-    "sqlite": "(julianday(finished_at) - julianday({since})) * 86400",
+    "sqlite": "strftime('%%s', substr(finished_at, 1, 19))"
+    " - strftime('%%s', substr({since}, 1, 19))"
+    " + CAST('0' || substr(finished_at, 20) AS REAL) - CAST('0' || substr({since}, 20) AS REAL)",
     "postgresql": "EXTRACT(EPOCH FROM finished_at - {since})::float",
 }
+# MATERIALIZED, so that SQLite works out a length once and not for each bound.
 COUNT = """
-SELECT {minute}, queue, sub_type, {bucket}, COUNT(*),
-    SUM(CASE WHEN result IS NULL THEN 1 ELSE 0 END),
-    SUM(CASE WHEN started_at IS NULL THEN 0 ELSE {ran} END)
-FROM {jobs}
-WHERE finished_at IS NOT NULL AND finished_at > %s AND finished_at <= %s
-    AND NOT (result IS NULL AND info LIKE %s)
-GROUP BY 1, 2, 3, 4
+WITH ended AS MATERIALIZED (
+    SELECT {minute} AS minute, queue, sub_type, {took} AS took,
+        CASE WHEN result IS NULL THEN 1 ELSE 0 END AS failed,
+        CASE WHEN started_at IS NULL THEN 0 ELSE {ran} END AS ran
+    FROM {jobs}
+    WHERE finished_at IS NOT NULL AND finished_at > %s AND finished_at <= %s
+        AND NOT (result IS NULL AND info LIKE %s)
+)
+SELECT minute, queue, sub_type, CASE {bounds} ELSE {most} END AS bucket, COUNT(*), SUM(failed),
+    SUM(ran)
+FROM ended GROUP BY 1, 2, 3, 4
 """
 ADD = """
 INSERT INTO {tallies} (width, slot, queue, sub_type, bucket, number, failed, ran)
@@ -92,11 +100,11 @@ def _wide(counted: list[statements.Row], width: int) -> list[statements.Row]:
 
 def _count(since: datetime, upto: datetime) -> list[statements.Row]:
     seconds = SECONDS[connection.vendor]
-    took = seconds.format(since="created_at")
-    whens = " ".join(f"WHEN {took} < {bound} THEN {n}" for n, bound in enumerate(BOUNDS))
     sql = COUNT.format(
         minute=MINUTE[connection.vendor],
-        bucket=f"CASE {whens} ELSE {len(BOUNDS)} END",
+        bounds=" ".join(f"WHEN took < {bound} THEN {n}" for n, bound in enumerate(BOUNDS)),
+        most=len(BOUNDS),
+        took=seconds.format(since="created_at"),
         ran=seconds.format(since="started_at"),
         jobs=lifecycle.TABLE,
     )

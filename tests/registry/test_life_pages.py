@@ -390,8 +390,8 @@ def test_the_fullest_item_page_costs_at_most_eight_queries(
     services.lock(handle=workflow.handle, reason="r", by=user)
     client.force_login(make_user("ben"))
     # session, user, item, may the reader read its versions, lock, what it names, roles, jobs
-    # (and, while one waits, whether a worker is alive)
-    with django_assert_max_num_queries(9):
+    # (and, while one waits, whether a worker is alive, and pauses)
+    with django_assert_max_num_queries(10):
         client.get(workflow.get_absolute_url())
     drain()
     with django_assert_max_num_queries(8):
