@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("jobs", "0003_batch_indexes"),
+        ("jobs", "0006_operations"),
     ]
 
     operations = [
