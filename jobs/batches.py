@@ -14,7 +14,7 @@ from django.db import connection, transaction
 from django.db.models import DateTimeField, IntegerField, QuerySet, Value
 from django.utils import timezone
 
-from jobs import lifecycle, wakeup
+from jobs import lifecycle, outcomes, wakeup
 from jobs.lifecycle import NotPossible
 from jobs.models import Batch, Job, JobEvent, JobQuerySet, Status
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 CHUNK = 5_000  # ids in one statement; SQLite takes at most 32,766 parameters
 NOTE = (
     f"INSERT INTO {JobEvent._meta.db_table} "
-    "(job_id, kind, attempt, message, traceback, by_id, at) {jobs}"
+    "(job_id, kind, attempt, message, remedy, traceback, log, by_id, at) {jobs}"
 )
 
 Fields = Callable[[str], dict[str, Any]]
@@ -47,7 +47,7 @@ def retry_all(jobs: JobQuerySet, *, by: "User | None") -> int:
         jobs.failed(),
         fields=lifecycle.queued_again,
         kind=JobEvent.Kind.RETRIED,
-        message=lifecycle.retry_note(by),
+        texts=(lifecycle.retry_note(by), ""),
         by=by,
     )
 
@@ -63,7 +63,7 @@ def cancel_waiting(batch: Batch, *, by: "User | None") -> int:
         batch.jobs.unfinished().filter(status__in=(Status.PENDING, Status.DEQUEUED)),
         fields=lambda sub_type: lifecycle.cancelled(by),
         kind=JobEvent.Kind.CANCELLED,
-        message=lifecycle.cancel_note(by),
+        texts=(lifecycle.cancel_note(by), outcomes.CANCELLED),
         by=by,
     )
 
@@ -78,10 +78,11 @@ def _change(
     *,
     fields: Fields,
     kind: JobEvent.Kind,
-    message: str,
+    texts: tuple[str, str],
     by: "User | None",
 ) -> int:
-    """Write into each of the jobs what `fields` says for its sub type, and an event for each."""
+    """Write into each of the jobs what `fields` says for its sub type, and an event for each with
+    these texts: its message, and what can be done about it."""
     with transaction.atomic():
         if kind == JobEvent.Kind.RETRIED:
             _resume(jobs)
@@ -89,7 +90,7 @@ def _change(
         found = sorted(locked)  # by sub type; nearly always there is one
         for sub_type, keys in _chunks(found):
             same = Job.objects.filter(pk__in=keys)
-            _note(same, kind, message, by)
+            _note(same, kind, texts, by)
             same.update(**fields(sub_type))
         if found:
             wakeup.announce()
@@ -105,13 +106,18 @@ def _resume(jobs: "QuerySet[Job]") -> None:
             lifecycle.resume(batch_id)
 
 
-def _note(jobs: "QuerySet[Job]", kind: JobEvent.Kind, message: str, by: "User | None") -> None:
+def _note(
+    jobs: "QuerySet[Job]", kind: JobEvent.Kind, texts: tuple[str, str], by: "User | None"
+) -> None:
     """Add an event to each of the jobs, in one statement."""
+    message, remedy = texts
     values = jobs.order_by().values_list(
         "pk",
         Value(kind.value),
         "attempt",
         Value(message),
+        Value(remedy),
+        Value(""),
         Value(""),
         Value(by.pk if by else None, output_field=IntegerField()),
         Value(timezone.now(), output_field=DateTimeField()),

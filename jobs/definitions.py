@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-    from jobs.models import Batch
+    from jobs.models import Batch, Job
 
 DEFAULT_QUEUE = "provena"
 
@@ -29,12 +29,36 @@ class Nothing(Payload):
     """The result of a job that has nothing to tell: `{}`."""
 
 
-class PermanentError(Exception):
-    """A job cannot succeed however often it is tried; the text is for its owner."""
+class JobError(Exception):
+    """Why an attempt failed: the text is for the job's owner, and `remedy` says what they can do.
+    The job is tried again, as after any other error, whose text only administrators see."""
+
+    remedy = ""
+
+    def __init__(self, text: str = "", *, remedy: str = "") -> None:
+        super().__init__(text)
+        self.remedy = remedy or self.remedy
+
+
+class PermanentError(JobError):
+    """A job cannot succeed however often it is tried, so it is not."""
+
+    remedy = "It would fail again as things are. Retry it when that has been put right."
 
 
 class UnknownKind(PermanentError):
     """No such job kind is declared (any more)."""
+
+    remedy = "An administrator can install the app that this kind of job belongs to. Then retry it."
+
+
+class BrokenHandler(PermanentError):
+    """The program of a job kind breaks a rule of this engine."""
+
+    remedy = (
+        "A retry would fail again until a programmer has mended it: give the id of this job to an "
+        "administrator. Retry it when they say so."
+    )
 
 
 class InvalidPayload(ValueError):
@@ -116,7 +140,7 @@ class Subject(NamedTuple):
 
 
 class Link(NamedTuple):
-    """Something that can be done elsewhere with the jobs of a batch, such as a download."""
+    """Something that can be done elsewhere with a job or the jobs of a batch."""
 
     label: str
     url: str
@@ -124,6 +148,7 @@ class Link(NamedTuple):
 
 SubjectLookup = Callable[["User", Iterable[str]], Mapping[str, Subject]]
 BatchLinks = Callable[["User", "Batch"], Iterable[Link]]
+JobLinks = Callable[["User", "Job"], Iterable[Link]]
 
 
 @dataclass
@@ -132,6 +157,7 @@ class _Registry:
     workflows: dict[str, WorkflowKind] = field(default_factory=dict)
     subjects: SubjectLookup = lambda user, ids: {}
     batch_links: dict[str, BatchLinks] = field(default_factory=dict)
+    job_links: dict[str, JobLinks] = field(default_factory=dict)
 
 
 _registry = _Registry()
@@ -278,3 +304,15 @@ def batch_links(user: "User", sub_type: str, batch: "Batch") -> list[Link]:
     """What else is offered for a batch of jobs of that sub type."""
     links = _registry.batch_links.get(sub_type)
     return list(links(user, batch)) if links else []
+
+
+def offer_job_links(sub_type: str, links: JobLinks) -> None:
+    """Set the function that gives the links which the page of such a job shows to a user who may
+    see what it took and gave, by the job: to mend its input when it failed, or to what it made."""
+    _registry.job_links[sub_type] = links
+
+
+def job_links(user: "User", job: "Job") -> list[Link]:
+    """What else is offered for a job."""
+    links = _registry.job_links.get(job.sub_type)
+    return list(links(user, job)) if links else []

@@ -256,13 +256,17 @@ def succeed(job: Job, result: Payload | None) -> None:
         raise Fenced(f"Attempt {job.attempt} of job {job.session_id} has lost its lease.")
 
 
-def fail(job: Job, error: BaseException) -> None:
-    """End the attempt after an error: to the queue again while that can help, else FAILED."""
+def fail(job: Job, error: BaseException, *, log: str = "") -> None:
+    """End the attempt after an error: to the queue again while that can help, else FAILED. `log`
+    is what it logged."""
+    message, remedy = outcomes.explain(job, error)
     _end_attempt(
         job,
         kind=JobEvent.Kind.ATTEMPT_FAILED,
-        message=outcomes.explain(job, error),
+        message=message,
+        remedy=remedy,
         details=outcomes.details(error),
+        log=outcomes.storable(log),
         is_final=isinstance(error, PermanentError) or job.attempt >= job.max_attempts,
         wait=backoff(job.attempt),
     )
@@ -381,7 +385,9 @@ def cancel(job: Job, *, by: "User | None") -> None:
                 f"Only a job that has not finished can be cancelled; this one is "
                 f"{_status_now(job)}."
             )
-        _note(job, JobEvent.Kind.CANCELLED, cancel_note(by, outcomes.remains(job)), by=by)
+        job.refresh_from_db(fields=["attempt"])  # it may have begun since it was looked at
+        note, remedy = cancel_note(by, outcomes.remains(job)), outcomes.CANCELLED
+        _note(job, JobEvent.Kind.CANCELLED, note, remedy=remedy, by=by, **_times(job))
 
 
 def queued_again(sub_type: str) -> dict[str, Any]:
@@ -439,7 +445,15 @@ def _held(job: Job) -> "QuerySet[Job]":
 
 
 def _end_attempt(
-    job: Job, *, kind: str, message: str, details: str, is_final: bool, wait: timedelta
+    job: Job,
+    *,
+    kind: str,
+    message: str,
+    remedy: str,
+    is_final: bool,
+    wait: timedelta,
+    details: str = "",
+    log: str = "",
 ) -> bool:
     """End an attempt without success, if it is still the current one. True if it was."""
     now = timezone.now()
@@ -449,9 +463,10 @@ def _end_attempt(
     else:
         outcome |= {"status": Status.PENDING, "run_after": now + wait, "dequeued_at": None}
     with transaction.atomic():
+        times = _times(job)
         updated = _held(job).update(**outcome)
         if updated:
-            _note(job, kind, message, traceback=details)
+            _note(job, kind, message, remedy=remedy, traceback=details, log=log, **times)
             wakeup.announce()
     return bool(updated)
 
@@ -486,7 +501,7 @@ def _take_back(job: Job) -> bool:
         job,
         kind=JobEvent.Kind.LOST,
         message=message,
-        details="",
+        remedy=outcomes.LOST,
         is_final=is_final,
         wait=timedelta(0),
     )
@@ -508,12 +523,17 @@ def _status_now(job: Job) -> str:
     return Job.objects.values_list("status", flat=True).get(pk=job.pk)
 
 
-def _note(
-    job: Job, kind: str, message: str, *, by: "User | None" = None, traceback: str = ""
-) -> None:
-    JobEvent.objects.create(
-        job=job, kind=kind, attempt=job.attempt, message=message, traceback=traceback, by=by
-    )
+def _times(job: Job) -> dict[str, datetime | None]:
+    """When the attempt at hand was taken off the queue and when it began, if it did: the next one
+    puts its own times in their place."""
+    row = Job.objects.filter(pk=job.pk).values_list("dequeued_at", "started_at").first()
+    dequeued, started = row or (None, None)
+    is_begun = dequeued and started and started >= dequeued
+    return {"dequeued_at": dequeued, "started_at": started if is_begun else None}
+
+
+def _note(job: Job, kind: str, message: str, **fields: Any) -> None:
+    JobEvent.objects.create(job=job, kind=kind, attempt=job.attempt, message=message, **fields)
 
 
 def _lease(now: datetime, seconds: int) -> datetime:

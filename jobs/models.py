@@ -357,8 +357,16 @@ class JobEvent(models.Model):
     job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="events")
     kind = models.CharField(max_length=20, choices=Kind.choices)
     attempt = models.PositiveSmallIntegerField()
+    dequeued_at = models.DateTimeField(
+        null=True, blank=True, help_text="When a worker took it for the attempt that ended so."
+    )
+    started_at = models.DateTimeField(
+        null=True, blank=True, help_text="When that attempt began; empty if none had."
+    )
     message = models.TextField()
+    remedy = models.TextField(blank=True, help_text="For people: what can be done about it.")
     traceback = models.TextField(blank=True)
+    log = models.TextField(blank=True, help_text="What was logged while the attempt ran.")
     by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         on_delete=models.PROTECT,

@@ -12,9 +12,9 @@ from django.contrib.auth import get_user_model
 from django.db import InterfaceError, OperationalError, connection, transaction
 from django_q.exceptions import TimeoutException
 
-from jobs import definitions, lifecycle, outcomes, statements
+from jobs import definitions, lifecycle, logs, outcomes, statements
 from jobs.cluster import Holder
-from jobs.definitions import InvalidPayload, Payload, PermanentError
+from jobs.definitions import BrokenHandler, InvalidPayload, Payload, PermanentError
 from jobs.models import Job
 
 if TYPE_CHECKING:
@@ -27,6 +27,10 @@ T = TypeVar("T")
 DATABASE_PATIENCE = 30  # seconds
 AFTER_DATABASE_ERROR = 0.5  # seconds
 PIECE = 60  # seconds that a piece of a job may take
+MISFIT = (
+    "A retry with the same input would fail again. It was right when it was submitted, so this "
+    "kind of job has changed since: begin again on the page where you began it."
+)
 
 
 class Run:
@@ -67,6 +71,7 @@ class Run:
         return lifecycle.submit_next(self.job, payload).session_id
 
 
+@logs.kept()
 def execute(job_id: int, attempt: int, timeout: int) -> None:
     """Run one attempt of a job: what Django-Q2 calls in a worker process.
 
@@ -96,7 +101,7 @@ def execute(job_id: int, attempt: int, timeout: int) -> None:
             signal.alarm(0)  # what follows must not be cut short
             _log(job, error)
             failure = error
-            _insist(lambda: lifecycle.fail(job, failure))
+            _insist(lambda: lifecycle.fail(job, failure, log=logs.text()))
     except TimeoutException:
         _time_out(job_id, attempt, timeout)
         raise  # it makes Django-Q2 replace this process, in which anything may be half done
@@ -126,7 +131,7 @@ def _time_out(job_id: int, attempt: int, timeout: int) -> None:
         job = Job.objects.filter(pk=job_id, attempt=attempt + 1).first()
         if job:
             message = f"It took longer than {timeout} s and was stopped. {outcomes.remains(job)}"
-            lifecycle.fail(job, outcomes.TimedOut(message))
+            lifecycle.fail(job, outcomes.TimedOut(message), log=logs.text())
     except Exception:
         logger.exception("Job %s timed out, and waits for its lease.", job_id)
 
@@ -135,7 +140,7 @@ def _time_out(job_id: int, attempt: int, timeout: int) -> None:
 def _unbroken_transaction(job: Job) -> Iterator[None]:
     """Within a transaction: see that it is still the same, whole one when the handler is done.
 
-    Otherwise the handler's effects and its success would not be one. Raises PermanentError.
+    Otherwise the handler's effects and its success would not be one. Raises BrokenHandler.
     """
     used = False
 
@@ -154,9 +159,9 @@ def _unbroken_transaction(job: Job) -> Iterator[None]:
             {"INTRANS"} if used else {"INTRANS", "IDLE"}
         )
     if not is_whole or connection.needs_rollback:
-        raise PermanentError(
+        raise BrokenHandler(
             f"The handler of {job.sub_type} ended its own transaction, or went on after a database "
-            "error. A programmer must mend it; what it recorded before may have to be undone."
+            "error. What it recorded before that may have to be undone."
         )
 
 
@@ -172,5 +177,5 @@ def _call_handler(job: Job) -> Payload | None:
     try:
         payload = kind.check_payload(job.payload)
     except InvalidPayload as misfit:
-        raise PermanentError(str(misfit)) from None
+        raise PermanentError(str(misfit), remedy=MISFIT) from None
     return kind.handler(Run(job), payload)

@@ -80,6 +80,7 @@ class LodgeVersionPayload(Payload):
     title="Register Create Activity",
     payload=RegisterCreatePayload,
     result=RegisterCreateResult,
+    makes="creation_activity_id",
 )
 def register_create_activity(run: Run, payload: RegisterCreatePayload) -> RegisterCreateResult:
     """Make the Create activity of an item, and queue the lodging of its provenance."""
@@ -117,6 +118,7 @@ def lodge_create_activity(run: Run, payload: LodgeCreatePayload) -> None:
     title="Register Version Activity",
     payload=RegisterVersionPayload,
     result=RegisterVersionResult,
+    makes="version_activity_id",
 )
 def register_version_activity(run: Run, payload: RegisterVersionPayload) -> RegisterVersionResult:
     """Make the Version activity of an item, and queue the lodging of its provenance."""
@@ -172,7 +174,9 @@ def _item(handle: str, *, lock: bool = False) -> Item:
     item = (items.select_for_update() if lock else items).first()
     if item is None:
         raise PermanentError(
-            f"Item {handle} is not in the registry any more, so its provenance cannot be recorded."
+            f"Item {handle} is not in the registry any more, so its provenance cannot be recorded.",
+            remedy="What was deleted does not come back, so there is nothing to retry: this job "
+            "can stay as it is. If the item is missed, register it again.",
         )
     return item
 

@@ -13,7 +13,7 @@ from django.urls import reverse
 
 from jobs import definitions, lifecycle
 from jobs.definitions import Link, Payload, PermanentError
-from jobs.models import Batch
+from jobs.models import Batch, Job, Status
 from jobs.worker import Run
 from registry import references, services
 from registry.access import Level, Role
@@ -22,10 +22,15 @@ from registry.kinds.runs import ModelRun, RecordStatus, RunRecord, fingerprint_o
 from registry.model_runs import fingerprints, records, sheets
 from registry.model_runs.records import Lookup
 from registry.model_runs.services import changeable, known_run
-from registry.models import Item, RunSheet
+from registry.models import HANDLE, Item, RunSheet
 from registry.provenance import documents, relations
 from registry.provenance.relations import RunParts
 from registry.services import Refused, rules
+
+MEND = (
+    "If it is the record that is wrong, put it right and submit it again: a retry takes the same "
+    "record. If it is something that the record names, put that right and retry this job."
+)
 
 
 class LodgePayload(Payload):
@@ -128,6 +133,7 @@ def lodge_model_run(run: Run, payload: LodgePayload) -> LodgeResult:
     title="Update Model Run",
     payload=UpdatePayload,
     result=LodgeResult,
+    named_by="updated_record__display_name",
     started_by="editing a model run, or bringing back a revision of it",
 )
 def update_model_run(run: Run, payload: UpdatePayload) -> LodgeResult:
@@ -146,7 +152,10 @@ def update_model_run(run: Run, payload: UpdatePayload) -> LodgeResult:
         )
     except Refused as refused:
         told = str(refused).rstrip(".")
-        raise PermanentError(f"{told}. Nothing was changed; edit the run again.") from None
+        raise PermanentError(
+            f"{told}. Nothing was changed; edit the run again.",
+            remedy="The form still has what you typed. A retry would fail again.",
+        ) from None
     relations.replace(record=item, edges=relations.of_run(run=item, parts=parts))
     return _lodged(item)
 
@@ -209,7 +218,10 @@ def submit_batch(run: Run, payload: BatchPayload) -> BatchResult:
     if payload.sheet:
         sheet = RunSheet.objects.filter(pk=payload.sheet).first()
         if sheet is None:
-            raise PermanentError("The table that it was to launch is no longer there.")
+            raise PermanentError(
+                "The table that it was to launch is no longer there.",
+                remedy="Upload the table again and submit that. A retry cannot bring it back.",
+            )
         name = sheet.file_name
     runs = f"{len(payloads):,} model run{'s' if len(payloads) != 1 else ''}"
     batch = lifecycle.submit_batch(
@@ -229,14 +241,36 @@ def batch_links(user: User, batch: Batch) -> list[Link]:
     return [Link("Download CSV", reverse("run-batch-csv", args=[batch.pk]))]
 
 
+def mending(user: User, job: Job) -> list[Link]:
+    """Of a run that was not registered or changed: to its owner the form with what was typed."""
+    if job.status != Status.FAILED or job.owner_id != user.pk:
+        return []
+    if job.sub_type == "MODEL_RUN_UPDATE":
+        form, handle = "run-edit", job.payload.get("model_run_record_id")
+    else:
+        form, handle = "run-register", (job.payload.get("record") or {}).get("workflow_template_id")
+    if not isinstance(handle, str) or not HANDLE.fullmatch(handle):
+        return []
+    return [Link("Mend it in its form", f"{reverse(form, args=[handle])}?job={job.session_id}")]
+
+
+def launched(user: User, job: Job) -> list[Link]:
+    """To the batch that a job has launched."""
+    batch = (job.result or {}).get("batch_id")
+    return [Link("Open the batch", reverse("batch-detail", args=[batch]))] if batch else []
+
+
 definitions.offer_batch_links("MODEL_RUN_PROV_LODGE", batch_links)
+definitions.offer_job_links("MODEL_RUN_PROV_LODGE", mending)
+definitions.offer_job_links("MODEL_RUN_UPDATE", mending)
+definitions.offer_job_links("MODEL_RUN_BATCH_SUBMIT", launched)
 
 
 def _record(data: dict[str, Any]) -> RunRecord:
     try:
         return records.parse(data)
     except Findings as findings:
-        raise PermanentError(" ".join(findings.lines())) from None
+        raise PermanentError(" ".join(findings.lines()), remedy=MEND) from None
 
 
 def _parts(record: RunRecord, lookup: Lookup, run: Run) -> RunParts:
@@ -245,7 +279,7 @@ def _parts(record: RunRecord, lookup: Lookup, run: Run) -> RunParts:
     _need_writer(run)
     references.hold(set(records.mentioned(records.stored(record))))
     if findings := records.check(record, lookup):
-        raise PermanentError(" ".join(finding.text for finding in findings))
+        raise PermanentError(" ".join(finding.text for finding in findings), remedy=MEND)
     return records.parts(record, lookup)
 
 
@@ -289,7 +323,11 @@ def _relodged(handle: str, run: Run, revalidate: bool) -> Item:
         try:
             parts = records.parts(record, lookup)
         except KeyError as missing:
-            raise PermanentError(f"The run names {missing}, which is not there.") from None
+            raise PermanentError(
+                f"The run names {missing}, which is not there.",
+                remedy="Edit the run so that it names something that is there: that records its "
+                "provenance anew, and this job can stay as it is.",
+            ) from None
     services.amend(item=item, content=_content(item.handle, record, parts))
     relations.replace(record=item, edges=relations.of_run(run=item, parts=parts))
     return item

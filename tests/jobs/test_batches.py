@@ -76,7 +76,7 @@ def test_cancelling_ends_what_no_worker_has_begun(user: User) -> None:
     assert batches.cancel_waiting(batch, by=user) == 2
     assert statuses() == ["FAILED", "FAILED", "IN_PROGRESS", "SUCCEEDED", "FAILED"]
     for job in batch.jobs.filter(batch_index__in=[0, 1]):
-        assert job.info == "Cancelled by ana. Nothing was recorded."
+        assert job.info == "Cancelled by ana. Nothing of it was recorded."
         assert job.cancelled_by == user
         assert job.events.get().kind == "CANCELLED"
     assert JobEvent.objects.count() == 2

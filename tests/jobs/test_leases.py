@@ -189,7 +189,7 @@ def test_a_job_can_be_cancelled_in_any_unfinished_state(user: User, state: str) 
             worker.execute(*message, 60)
     job.refresh_from_db()
     assert (job.status, job.cancelled_by, job.result) == (Status.FAILED, user, None)
-    assert job.info == "Cancelled by ana. Nothing was recorded."
+    assert job.info == "Cancelled by ana. Nothing of it was recorded."
     assert job.events.get().kind == JobEvent.Kind.CANCELLED
     assert not Workflow.objects.exists()
 

@@ -247,7 +247,7 @@ def test_a_timeout_leaves_no_effect_and_goes_on_to_django_q(user: User) -> None:
             worker.execute(job_id, attempt, 3)
     job = Job.objects.get(pk=job_id)
     assert job.status == Status.FAILED
-    assert job.info == "It took longer than 3 s and was stopped. Nothing was recorded."
+    assert job.info == "It took longer than 3 s and was stopped. Nothing of it was recorded."
     assert not Workflow.objects.exists()
 
 
