@@ -158,7 +158,7 @@ RETRY = Deed(
     states=(Status.FAILED,),
     meaning="They go back into the queue, each as the same job with its history. Those whose "
     "cause has not been mended will fail again.",
-    done="in the queue again",
+    done="retried",
 )
 CANCEL = Deed(
     act=batches.cancel_waiting,

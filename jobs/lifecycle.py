@@ -15,6 +15,7 @@ from uuid import UUID, uuid4
 
 from django.db import connection, transaction
 from django.db.models import F, Max, QuerySet
+from django.template.defaultfilters import pluralize
 from django.utils import timezone
 
 from jobs import definitions, outcomes, statements, wakeup
@@ -495,7 +496,8 @@ def _take_back(job: Job) -> bool:
     message = f"Its worker ended in the middle of it. {outcomes.remains(job)}"
     if is_final:
         message += (
-            f" It was given up after {job.attempt} attempts, because it may be what ends them."
+            f" It was given up after {job.attempt} attempt{pluralize(job.attempt)}, because it may "
+            "be what ends them."
         )
     return _end_attempt(
         job,
@@ -526,10 +528,10 @@ def _status_now(job: Job) -> str:
 def _times(job: Job) -> dict[str, datetime | None]:
     """When the attempt at hand was taken off the queue and when it began, if it did: the next one
     puts its own times in their place."""
-    row = Job.objects.filter(pk=job.pk).values_list("dequeued_at", "started_at").first()
-    dequeued, started = row or (None, None)
-    is_begun = dequeued and started and started >= dequeued
-    return {"dequeued_at": dequeued, "started_at": started if is_begun else None}
+    row = Job.objects.filter(pk=job.pk).only("dequeued_at", "started_at").first()
+    if row is None:  # pruned
+        return {}
+    return {"dequeued_at": row.dequeued_at, "started_at": row.attempt_started_at}
 
 
 def _note(job: Job, kind: str, message: str, **fields: Any) -> None:

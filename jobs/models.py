@@ -1,14 +1,12 @@
 """Workflows, batches, jobs, and the clusters that run them. The Job table is the queue."""
 
 import uuid
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Case, F, Q, Value, When
-from django.db.models.fields.json import KT
-from django.db.models.functions import Cast, Coalesce, Length
+from django.db.models import F, Q
 from django.urls import reverse
 from django.utils import timezone
 
@@ -123,22 +121,6 @@ class JobQuerySet(models.QuerySet["Job"]):
         """One row for each standalone job and one, the first, for each batch."""
         return self.filter(Q(batch_index=None) | Q(batch_index=0))
 
-    def with_input_size(self) -> "JobQuerySet":
-        """Each with `input_size`: how many characters its payload has."""
-        size = Length(Cast("payload", models.TextField()))
-        return self.annotate(input_size=size)  # type: ignore[no-redef]  # declared below
-
-    def with_names(self) -> "JobQuerySet":
-        """Each with `named`: how what was submitted is called, as its kind says; empty if it is
-        not called anything."""
-        known = [
-            When(sub_type=kind.sub_type, then=KT(f"payload__{kind.named_by}"))
-            for kind in definitions.job_kinds()
-            if kind.named_by
-        ]
-        named = Coalesce(Case(*known), Value(""), output_field=models.TextField())
-        return self.annotate(named=named)  # type: ignore[no-redef]  # likewise
-
 
 class Job(models.Model):
     """A piece of background work. Its row is its message: PENDING rows are the queue.
@@ -203,9 +185,6 @@ class Job(models.Model):
     batch_index = models.PositiveIntegerField(null=True, blank=True, help_text="From 0.")
 
     objects = JobQuerySet.as_manager()
-
-    input_size: int  # where `with_input_size` was asked for
-    named: str  # where `with_names` was
 
     class Meta:
         ordering = ("-id",)
@@ -323,6 +302,12 @@ class Job(models.Model):
     @property
     def meaning(self) -> str:
         return MEANINGS[Status(self.status)]
+
+    @property
+    def attempt_started_at(self) -> datetime | None:
+        """When the attempt at hand began: `started_at`, unless that is of one before it."""
+        is_begun = self.dequeued_at and self.started_at and self.started_at >= self.dequeued_at
+        return self.started_at if is_begun else None
 
     @property
     def waited(self) -> timedelta | None:

@@ -14,6 +14,7 @@ urlpatterns = [
     path("workers/queue/<str:name>/", ops_views.queue, name="queue"),
     path("<uuid:session_id>/", views.job_detail, name="job-detail"),
     path("<uuid:session_id>/input.json", views.job_input, name="job-input"),
+    path("<uuid:session_id>/output.json", views.job_output, name="job-output"),
     path("<uuid:session_id>/retry/", views.job_retry, name="job-retry"),
     path("<uuid:session_id>/cancel/", views.job_cancel, name="job-cancel"),
 ]

@@ -1,30 +1,28 @@
 """One job, and the panel of a workflow."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import HttpResponse, JsonResponse
+from django.http import Http404, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
-from jobs import definitions, diagram, lifecycle, progress, stuck
-from jobs.definitions import Subject
-from jobs.models import Job, Status, Workflow, no_worker, sees_all_jobs
+from jobs import diagram, lifecycle, outcomes, progress, stuck, timeline
+from jobs.details import Details, neighbours
+from jobs.models import UNFINISHED, Job, Status, Workflow, no_worker, sees_all_jobs
 from provena.http import HtmxRequest, wants_fragment
 
-MOST_SHOWN = 50_000  # characters of a job's input
 NOTHING_NEW = 204  # htmx leaves the page as it is and asks again later
 
 
 @require_safe
 def job_detail(request: HtmxRequest, session_id: UUID) -> HttpResponse:
     """Everything about one job. Its fragment asks again while the job is unfinished."""
-    visible = Job.objects.visible_to(request.user).select_related("owner", "batch", "workflow")
-    jobs = visible.with_input_size().with_names().defer("payload", "traceback")
-    job = get_object_or_404(jobs, session_id=session_id)
+    job = _job_for(request, session_id)
     flow = progress.of_workflow(job.workflow, open_jobs=True) if job.workflow else None
     nobody = job.status == Status.PENDING and no_worker(job.queue)
     state = f"{job.status}{job.attempt}"
@@ -33,47 +31,83 @@ def job_detail(request: HtmxRequest, session_id: UUID) -> HttpResponse:
         seen += f"-{int(job.next_try_in.total_seconds())}"
     if wants_fragment(request) and request.GET.get("seen") == seen:
         return HttpResponse(status=NOTHING_NEW)
-    subject = definitions.subjects(request.user, [job.subject]).get(job.subject)
+    sees_all = sees_all_jobs(request.user)
+    line = timeline.of(job, request.user, with_details=sees_all)
     context = {
         "job": job,
-        "subject": subject,
-        "is_open": _is_open(job, subject, request),
-        "is_long": job.input_size > MOST_SHOWN,
+        "details": Details(job, request.user),
         "flow": flow,
-        "drawing": diagram.draw(flow) if flow else None,
-        "events": job.events.select_related("by"),
+        "drawing": diagram.draw(flow, current=job) if flow else None,
+        "line": line,
+        "remedy": line.remedy or outcomes.ASK,
+        "sees_all": sees_all,
         "seen": seen,
         "is_new_state": not request.GET.get("seen", "").startswith(f"{state}-"),
         "may_operate": lifecycle.may_operate(job, request.user),
         "no_worker": nobody,
     }
-    return render(
-        request, "jobs/_job.html" if wants_fragment(request) else "jobs/job_detail.html", context
-    )
+    if wants_fragment(request):
+        return render(request, "jobs/_job.html", context)
+    before, after = neighbours(job)
+    context |= {"before": before, "after": after}
+    return render(request, "jobs/job_detail.html", context)
 
 
 @require_safe
 def job_input(request: HtmxRequest, session_id: UUID) -> HttpResponse:
     """The input of a job as a file: that of a batch is too long for a page."""
-    job = get_object_or_404(Job.objects.visible_to(request.user), session_id=session_id)
-    subject = definitions.subjects(request.user, [job.subject]).get(job.subject)
-    if not _is_open(job, subject, request):
-        raise PermissionDenied("This job is about an item that you may not read.")
-    response = JsonResponse(job.payload)
-    response["Content-Disposition"] = f'attachment; filename="job-{job.session_id}.json"'
-    return response
+    return _json_file(request, session_id, "payload", "input")
+
+
+@require_safe
+def job_output(request: HtmxRequest, session_id: UUID) -> HttpResponse:
+    """The output of a job as a file."""
+    return _json_file(request, session_id, "result", "output")
+
+
+@dataclass(frozen=True)
+class Deed:
+    """Something that is done to a job, in the words of its page of confirmation."""
+
+    act: Callable[..., None]
+    verb: str
+    states: tuple[Status, ...]
+    unfit: str
+    meaning: str
+    done: str
+
+
+RETRY = Deed(
+    act=lifecycle.retry,
+    verb="Retry",
+    states=(Status.FAILED,),
+    unfit="Only a failed job can be retried.",
+    meaning="It goes back into the queue: the same job, its next attempt, with its history. What "
+    "comes after it in its workflow goes on from there.",
+    done="You retried this job. Its time line tells what has become of it since.",
+)
+CANCEL = Deed(
+    act=lifecycle.cancel,
+    verb="Cancel",
+    states=UNFINISHED,
+    unfit="Only a job that has not finished can be cancelled.",
+    meaning="If no worker has begun it, it ends at once; if one has, what it did is rolled back. "
+    "Nothing of it is recorded, and what comes after it in its workflow does not begin. It can be "
+    "retried later.",
+    done="You cancelled this job.",
+)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def job_retry(request: HtmxRequest, session_id: UUID) -> HttpResponse:
-    """Put a failed job back into the queue."""
-    return _operate(request, session_id, lifecycle.retry, "The job is in the queue again.")
+    """Ask, and then put a failed job back into the queue."""
+    return _ask_and_do(request, session_id, RETRY)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def job_cancel(request: HtmxRequest, session_id: UUID) -> HttpResponse:
-    """End a job that has not finished."""
-    return _operate(request, session_id, lifecycle.cancel, "The job is cancelled.")
+    """Ask, and then end a job that has not finished."""
+    return _ask_and_do(request, session_id, CANCEL)
 
 
 def workflow_panel(request: HtmxRequest, workflow: Workflow, *, refresh_url: str) -> HttpResponse:
@@ -106,25 +140,39 @@ def panel_of(flow: progress.Progress, *, refresh_url: str) -> dict[str, Any]:
     }
 
 
-def _is_open(job: Job, subject: Subject | None, request: HtmxRequest) -> bool:
-    """True for who may see what a job took and gave."""
-    return not job.subject or subject is not None or job.owner_id == request.user.pk
+def _job_for(request: HtmxRequest, session_id: UUID) -> Job:
+    """The job without what may be long, if the user may see it."""
+    visible = Job.objects.visible_to(request.user).select_related("owner", "batch", "workflow")
+    jobs = visible.defer("payload", "result", "traceback")
+    return get_object_or_404(jobs, session_id=session_id)
 
 
-def _operate(
-    request: HtmxRequest, session_id: UUID, act: Callable[..., None], done: str
-) -> HttpResponse:
-    """Do something to a job of the user's, and show the job again with what came of it.
+def _json_file(request: HtmxRequest, session_id: UUID, column: str, name: str) -> HttpResponse:
+    job = _job_for(request, session_id)
+    if not Details(job, request.user).is_open:
+        raise PermissionDenied("This job is about an item that you may not read.")
+    data = getattr(job, column)
+    if data is None:
+        raise Http404(f"This job has no {name}.")
+    response = JsonResponse(data, json_dumps_params={"indent": 2, "ensure_ascii": False})
+    response["Content-Disposition"] = f'attachment; filename="job-{job.session_id}-{name}.json"'
+    return response
 
-    A GET does nothing: it comes from who had to sign in between the button and the deed.
-    """
-    job = get_object_or_404(Job.objects.visible_to(request.user), session_id=session_id)
+
+def _ask_and_do(request: HtmxRequest, session_id: UUID, deed: Deed) -> HttpResponse:
+    """Do it to a job of the user's when that was confirmed, and show the job again."""
+    job = _job_for(request, session_id)
     if request.method != "POST":
+        if job.status in deed.states:
+            details = Details(job, request.user)
+            context = {"job": job, "details": details, "deed": deed}
+            return render(request, "jobs/job_confirm.html", context)
+        messages.warning(request, f"This job is {job.status} now. {deed.unfit}")
         return redirect(job)
     try:
-        act(job, by=request.user)
+        deed.act(job, by=request.user)
     except lifecycle.NotPossible as refused:
         messages.error(request, str(refused))
     else:
-        messages.success(request, done)
+        messages.success(request, deed.done)
     return redirect(job)

@@ -102,8 +102,8 @@ def execute(job_id: int, attempt: int, timeout: int) -> None:
             _log(job, error)
             failure = error
             _insist(lambda: lifecycle.fail(job, failure, log=logs.text()))
-    except TimeoutException:
-        _time_out(job_id, attempt, timeout)
+    except TimeoutException as struck:
+        _time_out(job_id, attempt, timeout, struck)
         raise  # it makes Django-Q2 replace this process, in which anything may be half done
 
 
@@ -123,7 +123,7 @@ def _insist(do: Callable[[], T]) -> T:
             time.sleep(AFTER_DATABASE_ERROR)
 
 
-def _time_out(job_id: int, attempt: int, timeout: int) -> None:
+def _time_out(job_id: int, attempt: int, timeout: int, struck: TimeoutException) -> None:
     """Fail an attempt that the alarm has ended, wherever the alarm struck: it may have left a
     transaction open that nobody knows of, so the connection goes first."""
     connection.close()
@@ -131,7 +131,9 @@ def _time_out(job_id: int, attempt: int, timeout: int) -> None:
         job = Job.objects.filter(pk=job_id, attempt=attempt + 1).first()
         if job:
             message = f"It took longer than {timeout} s and was stopped. {outcomes.remains(job)}"
-            lifecycle.fail(job, outcomes.TimedOut(message), log=logs.text())
+            late = outcomes.TimedOut(message)
+            late.__cause__ = struck  # whose traceback tells where the time ran out
+            lifecycle.fail(job, late, log=logs.text())
     except Exception:
         logger.exception("Job %s timed out, and waits for its lease.", job_id)
 

@@ -7,6 +7,9 @@ document.documentElement.classList.add("js");
 const shown = new Intl.DateTimeFormat("en-AU", {
   day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23",
 });
+const instant = new Intl.DateTimeFormat("en-AU", {
+  day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3, hourCycle: "h23",
+});
 const exact = new Intl.DateTimeFormat("en-AU", {
   dateStyle: "full", timeStyle: "long", hourCycle: "h23",
 });
@@ -14,7 +17,7 @@ const exact = new Intl.DateTimeFormat("en-AU", {
 function improve(root) {
   for (const time of root.querySelectorAll("time[datetime]")) {
     const at = new Date(time.dateTime);
-    time.textContent = shown.format(at);
+    time.textContent = (time.matches(".instant") ? instant : shown).format(at);
     time.title = exact.format(at);
   }
   // Browsers offer the clipboard on https and on this machine only.
@@ -29,7 +32,8 @@ document.addEventListener("htmx:load", (event) => improve(event.detail.elt.paren
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-copy]");
   if (!button) return;
-  await navigator.clipboard.writeText(button.dataset.copy);
+  const shownText = button.dataset.copyOf && document.getElementById(button.dataset.copyOf).textContent;
+  await navigator.clipboard.writeText(shownText || button.dataset.copy);
   const label = button.textContent;
   button.textContent = "Copied";
   document.getElementById("announcer").textContent = "Copied.";

@@ -35,6 +35,19 @@ def moment(at: datetime | None) -> SafeString | str:
 
 
 @register.filter
+def instant(at: datetime) -> SafeString:
+    """A point in time to the millisecond, in one of many lines of one year; all of it on hover."""
+    local = timezone.localtime(at)
+    clock = f"{local:%H:%M:%S}.{local.microsecond // 1000:03d}"
+    return format_html(
+        '<time class="instant" datetime="{}" title="{}">{}</time>',
+        at.isoformat(),
+        f"{local:%d %b %Y}, {clock} {local:%Z}",
+        f"{local:%d %b}, {clock}".lstrip("0"),
+    )
+
+
+@register.filter
 def duration(length: timedelta | None) -> str:
     """A length of time with a unit a person would choose."""
     if length is None:

@@ -149,7 +149,6 @@ def test_the_whole_walk_without_javascript(
     page.get_by_role("link", name="Newest").click()
     page.locator("tbody a.row").first.click()
     expect(page.locator("h1 .state")).to_have_text("SUCCEEDED")
-    page.locator("#job-output summary").click()
     expect(page.locator("#job-output pre")).to_have_text("{}")
     page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
@@ -161,14 +160,16 @@ def test_a_job_is_cancelled_and_retried(
     item = make_item(user)
     page = open_page(user)
     page.goto(item.creation_workflow.jobs.get().get_absolute_url())
+    page.get_by_role("link", name="Cancel job").click()
     page.get_by_role("button", name="Cancel job").click()
     expect(page.locator("h1 .state")).to_have_text("FAILED")
     expect(page.get_by_text("Cancelled by ana. Nothing of it was recorded.").first).to_be_visible()
-    page.get_by_role("button", name="Retry").click()
+    page.get_by_role("link", name="Retry").click()
+    page.get_by_role("button", name="Retry job").click()
     expect(page.locator("h1 .state")).to_have_text("PENDING")
     drain()
     expect(page.locator("h1 .state")).to_have_text("SUCCEEDED")
-    expect(page.get_by_role("button", name="Retry")).to_have_count(0)
+    expect(page.get_by_role("link", name="Retry")).to_have_count(0)
 
 
 def test_a_double_click_registers_once(open_page: OpenPage, user: User) -> None:

@@ -121,7 +121,10 @@ def test_a_job_that_times_out_is_stopped_and_tried_again(worker: Worker, user: U
     Job.objects.update(run_after=job.created_at)  # the pause before the next try is not the point
     succeeds(job)
     assert job.attempt == 2
-    assert "longer than 1 s" in job.events.get().message
+    event = job.events.get()
+    assert "longer than 1 s" in event.message
+    assert "This will take an hour." in event.log
+    assert "in times_out_once" in event.traceback
     wait_until(is_complete(worker), "the interrupted process is replaced")
 
 

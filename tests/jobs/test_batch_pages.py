@@ -326,7 +326,7 @@ def test_links_that_are_offered_for_a_kind_are_shown(
 @pytest.mark.parametrize(
     ("act", "question", "done", "after"),
     [
-        ("retry", "Retry 2 failed jobs?", "2 jobs in the queue again.", "PENDING"),
+        ("retry", "Retry 2 failed jobs?", "2 jobs retried.", "PENDING"),
         ("cancel", "Cancel 2 waiting jobs?", "2 jobs cancelled.", "FAILED"),
     ],
 )

@@ -40,22 +40,34 @@ def test_the_page_of_a_failed_job_retries_it(signed_in: Client, user: User) -> N
     assert f"{job.get_absolute_url()}retry/" in page
     assert "cancel/" not in page
     page = signed_in.post(f"{job.get_absolute_url()}retry/", follow=True).content.decode()
-    assert "The job is in the queue again." in page
-    assert "Retried</strong> by ana" in page
+    assert "You retried this job." in page
+    assert "You put it back into the queue" in page
     assert f"{job.get_absolute_url()}cancel/" in page
     page = signed_in.post(f"{job.get_absolute_url()}cancel/", follow=True).content.decode()
     assert "Cancelled by ana" in page
     assert statuses() == [Status.FAILED]
 
 
-@pytest.mark.parametrize("act", ["retry", "cancel"])
-def test_who_had_to_sign_in_between_is_led_back_and_nothing_is_done(
-    signed_in: Client, user: User, act: str
+@pytest.mark.parametrize(
+    ("act", "status", "question"),
+    [("retry", Status.FAILED, "Retry this job?"), ("cancel", Status.PENDING, "Cancel this job?")],
+)
+def test_it_is_asked_before_anything_is_done(
+    signed_in: Client, user: User, act: str, status: Status, question: str
 ) -> None:
-    job = make_job(user, status=Status.FAILED, info="x")
-    answer = signed_in.get(f"{job.get_absolute_url()}{act}/")
-    assert (answer.status_code, answer["Location"]) == (302, job.get_absolute_url())
-    assert statuses() == [Status.FAILED]
+    job = make_job(user, status=status, info="The disk was full.")
+    page = signed_in.get(f"{job.get_absolute_url()}{act}/").content.decode()
+    assert question in page
+    assert "The disk was full." in page
+    assert statuses() == [status]
+
+
+def test_what_cannot_be_done_any_more_is_not_asked(signed_in: Client, user: User) -> None:
+    job = make_job(user)
+    for act, text in (("retry", "Only a failed job"), ("cancel", "Only a job that has not")):
+        answer = signed_in.get(f"{job.get_absolute_url()}{act}/", follow=True)
+        assert answer.redirect_chain == [(job.get_absolute_url(), 302)]
+        assert f"This job is SUCCEEDED now. {text}" in answer.content.decode()
 
 
 def test_a_button_pressed_too_late_says_so(signed_in: Client, user: User) -> None:
@@ -86,7 +98,7 @@ def test_a_job_that_waits_for_its_next_try_says_when(signed_in: Client, user: Us
     )
     page = signed_in.get(job.get_absolute_url()).content.decode()
     assert "The disk was full." in page
-    assert "Next try in 40." in page
+    assert "It is tried again by itself in 40." in page
 
 
 def test_admin_actions_retry_and_cancel(admin_client: Client, user: User) -> None:

@@ -1,5 +1,6 @@
 """What each does on its first attempt is in its name; on a later one all but the last succeed."""
 
+import logging
 import os
 import signal
 import time
@@ -50,6 +51,7 @@ def row_five_fails_once(run: Run, payload: Payload) -> None:
 def times_out_once(run: Run, payload: Payload) -> None:
     leave_a_trace(run)
     if run.job.attempt == 1:
+        logging.getLogger(__name__).warning("This will take an hour.")
         time.sleep(3600)
 
 
