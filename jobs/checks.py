@@ -76,3 +76,32 @@ def broker_is_ours(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> li
             )
         )
     return faults
+
+
+@register
+def mail_is_whole(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """Mail is set up or it is not."""
+    given = {
+        "EMAIL_URL": settings.EMAIL_HOST,
+        "DEFAULT_FROM_EMAIL": settings.DEFAULT_FROM_EMAIL,
+        "SITE_URL": settings.SITE_URL,
+    }
+    faults: list[CheckMessage] = []
+    missing = [name for name, value in given.items() if not value]
+    if 0 < len(missing) < len(given):
+        faults.append(
+            Warning(
+                f"No mail is sent, because {' and '.join(missing)} is not set.",
+                hint="Set EMAIL_URL, DEFAULT_FROM_EMAIL and SITE_URL, or none of them.",
+                id="jobs.W006",
+            )
+        )
+    if settings.SITE_URL and not settings.SITE_URL.startswith(("http://", "https://")):
+        faults.append(
+            Error(
+                f"SITE_URL is {settings.SITE_URL!r}: links in mails would lead nowhere.",
+                hint="Write it with its scheme, as https://provena.example.org.",
+                id="jobs.E007",
+            )
+        )
+    return faults

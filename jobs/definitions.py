@@ -184,7 +184,8 @@ def job(
 
     A long one that would hold locks for more than a moment is `in_pieces`: it commits as it goes,
     each time by `with run.piece(done, of=total)`, which tells how far it is. It may be begun anew
-    after any of them, so it must find by itself what is left; and what it has done stays.
+    after any of them, so it must find by itself what is left; and what it has done stays. So is one
+    that works outside the database, such as on a mail, for which nobody should have to wait.
     """
 
     def declare(handler: Handler[P]) -> Handler[P]:

@@ -18,7 +18,7 @@ from django.db.models import F, Max, QuerySet
 from django.template.defaultfilters import pluralize
 from django.utils import timezone
 
-from jobs import definitions, outcomes, statements, wakeup
+from jobs import definitions, mail, outcomes, statements, wakeup
 from jobs.definitions import Payload, PermanentError
 from jobs.models import (
     UNFINISHED,
@@ -118,25 +118,31 @@ def submit(
     step: int | None = None,
     batch: Batch | None = None,
     batch_index: int | None = None,
+    session_id: UUID | None = None,
 ) -> Job:
-    """Add a PENDING job, as one INSERT in the caller's transaction: both are there, or neither.
+    """Add a PENDING job, as one INSERT in the caller's transaction: both are there, or neither. If
+    there is a job of the `session_id` that the caller has chosen, that is returned instead.
 
     Raises UnknownKind, or InvalidPayload naming every fault of the payload.
     """
     kind = definitions.job_kind(sub_type)
-    job = Job.objects.create(
-        owner=owner,
-        type=kind.type,
-        sub_type=kind.sub_type,
-        queue=kind.queue,
-        subject=subject,
-        payload=kind.check_payload(payload).model_dump(mode="json", exclude_none=True),
-        max_attempts=kind.max_attempts,
-        workflow=workflow,
-        step=step,
-        batch=batch,
-        batch_index=batch_index,
-    )
+    fields: dict[str, Any] = {
+        "owner": owner,
+        "type": kind.type,
+        "sub_type": kind.sub_type,
+        "queue": kind.queue,
+        "subject": subject,
+        "payload": kind.check_payload(payload).model_dump(mode="json", exclude_none=True),
+        "max_attempts": kind.max_attempts,
+        "workflow": workflow,
+        "step": step,
+        "batch": batch,
+        "batch_index": batch_index,
+    }
+    if session_id:
+        job, _ = Job.objects.get_or_create(session_id=session_id, defaults=fields)
+    else:
+        job = Job.objects.create(**fields)
     wakeup.announce()
     return job
 
@@ -469,6 +475,8 @@ def _end_attempt(
         if updated:
             _note(job, kind, message, remedy=remedy, traceback=details, log=log, **times)
             wakeup.announce()
+            if is_final and (letter := mail.about_failure(job, message, remedy)):
+                submit(**letter)
     return bool(updated)
 
 

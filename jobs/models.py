@@ -369,6 +369,20 @@ class JobEvent(models.Model):
         return f"{self.get_kind_display()}: {self.message}"
 
 
+class MailWanted(models.Model):
+    """There is a row for each user who wants a mail when a job of theirs fails."""
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, primary_key=True, related_name="+"
+    )
+
+    class Meta:
+        verbose_name_plural = "mail wanted"
+
+    def __str__(self) -> str:
+        return f"Mail to {self.user}"
+
+
 class ClusterQuerySet(models.QuerySet["Cluster"]):
     def alive(self) -> "ClusterQuerySet":
         """Clusters whose last heartbeat is recent."""

@@ -85,14 +85,7 @@ def execute(job_id: int, attempt: int, timeout: int) -> None:
             logger.info("Job %s, attempt %s: not ours any more, dropped.", job_id, attempt)
             return
         try:
-            if definitions.is_in_pieces(job.sub_type):
-                lifecycle.advance(job, PIECE)
-                lifecycle.succeed(job, _call_handler(job))
-            else:
-                with transaction.atomic():
-                    with _unbroken_transaction(job):
-                        result = _call_handler(job)
-                    lifecycle.succeed(job, result)
+            _perform(job)
         except lifecycle.Fenced as lost:
             logger.warning("%s Its work was rolled back.", lost)
         except TimeoutException:
@@ -105,6 +98,18 @@ def execute(job_id: int, attempt: int, timeout: int) -> None:
     except TimeoutException as struck:
         _time_out(job_id, attempt, timeout, struck)
         raise  # it makes Django-Q2 replace this process, in which anything may be half done
+
+
+def _perform(job: Job) -> None:
+    """Run the handler and record its success, as one transaction, unless its kind is in pieces."""
+    if definitions.is_in_pieces(job.sub_type):
+        lifecycle.advance(job, PIECE)
+        lifecycle.succeed(job, _call_handler(job))
+        return
+    with transaction.atomic():
+        with _unbroken_transaction(job):
+            result = _call_handler(job)
+        lifecycle.succeed(job, result)
 
 
 def _insist(do: Callable[[], T]) -> T:

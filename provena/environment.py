@@ -6,6 +6,8 @@ Nothing of ours is imported here, so that settings.py can use it before Django i
 import os
 import secrets
 from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -43,6 +45,43 @@ def choice(name: str, default: str, options: tuple[str, ...]) -> str:
 def words(name: str, default: str = "") -> list[str]:
     """The comma-separated values of a variable such as `ALLOWED_HOSTS=a.org,b.org`."""
     return [word.strip() for word in os.environ.get(name, default).split(",") if word.strip()]
+
+
+class MailServer(NamedTuple):
+    """An SMTP server; without a host there is none."""
+
+    host: str = ""
+    port: int = 0
+    user: str = ""
+    password: str = ""
+    scheme: str = "smtp"
+
+
+def mail_server(name: str) -> MailServer:
+    """The SMTP server in a variable such as `EMAIL_URL=smtp+tls://user:password@mail.org`.
+
+    `smtp+tls` begins in the clear and turns to TLS, `smtps` is TLS from the start.
+    """
+    text = os.environ.get(name, "").strip()
+    if not text:
+        return MailServer()
+    ports = {"smtp": 25, "smtp+tls": 587, "smtps": 465}
+    try:
+        url = urlsplit(text)
+        port = url.port
+    except ValueError:
+        port, url = None, urlsplit("")
+    if url.scheme not in ports or not url.hostname:
+        raise ImproperlyConfigured(  # which does not print what may hold a password
+            f"{name} is not like smtp://host, smtp+tls://user:password@host:587 or smtps://..."
+        )
+    return MailServer(
+        host=url.hostname,
+        port=port or ports[url.scheme],
+        user=unquote(url.username or ""),
+        password=unquote(url.password or ""),
+        scheme=url.scheme,
+    )
 
 
 def secret(name: str, file: Path) -> str:

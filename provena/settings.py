@@ -137,6 +137,15 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024  # bytes
 RUN_SHEET_MEGABYTES = environment.number("RUN_SHEET_MEGABYTES", 50, minimum=1)
 RUN_SHEET_ROWS = environment.number("RUN_SHEET_ROWS", 200_000, minimum=1)
 
+# Mail to people whose job failed: off unless all three are set.
+MAIL_SERVER = environment.mail_server("EMAIL_URL")
+EMAIL_HOST, EMAIL_PORT = MAIL_SERVER.host, MAIL_SERVER.port
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = MAIL_SERVER.user, MAIL_SERVER.password
+EMAIL_USE_TLS, EMAIL_USE_SSL = MAIL_SERVER.scheme == "smtp+tls", MAIL_SERVER.scheme == "smtps"
+EMAIL_TIMEOUT = 10  # seconds
+DEFAULT_FROM_EMAIL = os.environ.get("DEFAULT_FROM_EMAIL", "").strip()
+SITE_URL = os.environ.get("SITE_URL", "").strip().rstrip("/")  # for links in mails
+
 LANGUAGE_CODE = "en-au"
 TIME_ZONE = os.environ.get("TIME_ZONE", "UTC")
 USE_TZ = True

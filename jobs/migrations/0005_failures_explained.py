@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("jobs", "0003_batch_indexes"),
+        ("jobs", "0004_idle_time_of_batches"),
     ]
 
     operations = [

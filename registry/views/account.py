@@ -1,5 +1,7 @@
 """The account page: who I am here, and which Person of the registry that is."""
 
+from typing import Any
+
 from django import forms
 from django.contrib import messages
 from django.contrib.auth.models import User
@@ -7,6 +9,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
+from jobs import mail
 from provena.http import HtmxRequest
 from registry import kinds, services
 from registry.models import Item
@@ -19,11 +22,29 @@ class AccountForm(forms.ModelForm):
         fields = ("first_name", "last_name", "email")
 
     email = forms.EmailField(help_text="Needed to register items: who does must be reachable.")
+    mail_on_failure = forms.BooleanField(
+        required=False,
+        label="Mail me when a job of mine fails",
+        help_text="Of a batch there is one mail only, at its first failure.",
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if mail.is_set_up():
+            self.initial["mail_on_failure"] = mail.is_wanted(self.instance)
+        else:
+            del self.fields["mail_on_failure"]
+
+    def save(self, commit: bool = True) -> User:
+        user: User = super().save(commit)
+        if "mail_on_failure" in self.fields:
+            mail.want(user, self.cleaned_data["mail_on_failure"])
+        return user
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def account(request: HtmxRequest) -> HttpResponse:
-    """Name, email address, password and the linked Person of the user."""
+    """Name, email address, mails, password and the linked Person of the user."""
     form = AccountForm(request.POST or None, instance=request.user)
     if request.method == "POST" and form.is_valid():
         form.save()

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("jobs", "0006_operations"),
+        ("jobs", "0007_operations"),
     ]
 
     operations = [

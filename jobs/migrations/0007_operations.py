@@ -8,7 +8,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("jobs", "0004_idle_time_of_batches"),
+        ("jobs", "0006_mail_wanted"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
