@@ -35,10 +35,6 @@ class Letter(Payload):
     reason: str
 
 
-class WakeUp(Payload):
-    reason: str = ""
-
-
 def is_set_up() -> bool:
     """True where mail can be sent."""
     return bool(settings.EMAIL_HOST and settings.DEFAULT_FROM_EMAIL and settings.SITE_URL)
@@ -109,17 +105,6 @@ def send_email(run: "Run", letter: Letter) -> None:
         message.send()
     except OSError as error:
         raise _explained(error, letter) from error
-
-
-@definitions.job(
-    type=TYPE,
-    sub_type="EMAIL_WAKE_UP",
-    title="Wake Up Email",
-    payload=WakeUp,
-    started_by="an administrator, to see whether jobs of its type are done",
-)
-def wake_up(run: "Run", payload: WakeUp) -> None:
-    """Nothing: that it succeeds tells that jobs of its type are done."""
 
 
 def _explained(error: OSError, letter: Letter) -> JobError:

@@ -31,9 +31,15 @@ class WakeUpPayload(Payload):
 def declare(type: str, title: str) -> None:
     """Declare the wake-up of a type of jobs."""
 
-    @definitions.job(type=type, sub_type=f"{type}{ENDING}", title=title, payload=WakeUpPayload)
+    @definitions.job(
+        type=type,
+        sub_type=f"{type}{ENDING}",
+        title=title,
+        payload=WakeUpPayload,
+        started_by="an administrator, to see whether jobs of its type are done",
+    )
     def nothing(run: Run, payload: WakeUpPayload) -> None:
-        """That it was run is all."""
+        """Do nothing: that it succeeds tells that jobs of its type are done."""
 
 
 def kinds() -> list[JobKind]:
@@ -70,3 +76,6 @@ def launch(sub_types: Sequence[str], *, by: "User", reason: str = "") -> list[Jo
             lifecycle.submit(sub_type=one, payload=payload, owner=by)
             for one in dict.fromkeys(sub_types)
         ]
+
+
+declare("EMAIL", "Email Wake-up")  # of the type that this app owns
