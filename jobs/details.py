@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import TextField, Value
+from django.db.models import Q, Subquery, TextField, Value
 from django.db.models.expressions import Combinable
 from django.db.models.fields.json import KT
 from django.db.models.functions import Cast, Coalesce, Length
@@ -124,9 +124,14 @@ def neighbours(job: Job) -> tuple[Job | None, Job | None]:
     if job.batch_id:
         index = job.batch_index or 0
         near = Job.objects.filter(batch=job.batch_id, batch_index__in=(index - 1, index + 1))
-        found = {other.batch_index: other for other in near.only("session_id", "batch_index")}
+        near = near.order_by().only("session_id", "batch_index")
+        found = {other.batch_index: other for other in near}
         return found.get(index - 1), found.get(index + 1)
-    listed = Job.objects.listed().filter(owner=job.owner_id).select_related("batch")
-    listed = listed.only("session_id", "batch")
-    newer = listed.filter(id__gt=job.pk).order_by("id").first()
-    return newer, listed.filter(id__lt=job.pk).order_by("-id").first()
+    listed = Job.objects.listed().filter(owner=job.owner_id).values("id")
+    # Ids alone, so that PostgreSQL reads the index of the list: it would else walk the table by id,
+    # past the jobs of everybody else.
+    newer = Subquery(listed.filter(id__gt=job.pk).order_by("id")[:1])
+    older = Subquery(listed.filter(id__lt=job.pk).order_by("-id")[:1])
+    near = Job.objects.filter(Q(id=newer) | Q(id=older)).select_related("batch").order_by()
+    sides = {other.pk > job.pk: other for other in near.only("session_id", "batch")}
+    return sides.get(True), sides.get(False)
