@@ -224,6 +224,15 @@ def of_workflow(workflow: Workflow, *, open_jobs: bool) -> Progress:
     return Progress(title, purpose, steps, open_jobs)
 
 
+def failed_workflows(workflows: Iterable[UUID | None]) -> set[UUID]:
+    """Those of these workflows in which a job has failed, in one query."""
+    wanted = {workflow for workflow in workflows if workflow}
+    if not wanted:
+        return set()
+    failed = Job.objects.failed().filter(workflow__in=wanted).order_by()
+    return {workflow for workflow in failed.values_list("workflow", flat=True) if workflow}
+
+
 def of_job(job: Job, *, purpose: str, open_jobs: bool) -> Progress:
     """A job that is no step of a workflow, shown as one of a single step."""
     return Progress(job.title, purpose, [Step(1, job.title, job)], open_jobs)

@@ -7,9 +7,12 @@ from typing import Any
 
 from django.contrib.auth.models import User
 
+from jobs import progress
 from jobs.definitions import Subject
+from jobs.models import Job
 from registry import references
 from registry.kinds import shape
+from registry.kinds.runs import ModelRun
 from registry.kinds.shape import Path, Shape
 from registry.models import Item
 from registry.references import Named
@@ -60,6 +63,23 @@ def subjects(user: User, handles: Iterable[str]) -> Mapping[str, Subject]:
         )
         for item in found.only("handle", "display_name", "deleted_at")
     }
+
+
+def failed(items: Iterable[Item]) -> set[int]:
+    """The keys of those items of a page whose job has failed: their provenance is not recorded, or
+    the last change of a run was not made. At most two queries."""
+    shown = list(items)
+    workflows = {item.pk: item.version_workflow_id or item.creation_workflow_id for item in shown}
+    sessions = {
+        item.pk: item.system["session_id"]
+        for item in shown
+        if item.subtype == ModelRun.subtype and "session_id" in item.system
+    }
+    bad: set[Any] = set(progress.failed_workflows(workflows.values()))
+    if sessions:
+        jobs = Job.objects.failed().filter(session_id__in=sessions.values())
+        bad |= {str(session) for session in jobs.values_list("session_id", flat=True)}
+    return {item.pk for item in shown if {workflows[item.pk], sessions.get(item.pk)} & bad}
 
 
 def words_of(choice: str) -> str:

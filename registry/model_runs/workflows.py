@@ -246,12 +246,14 @@ def mending(user: User, job: Job) -> list[Link]:
     if job.status != Status.FAILED or job.owner_id != user.pk:
         return []
     if job.sub_type == "MODEL_RUN_UPDATE":
-        form, handle = "run-edit", job.payload.get("model_run_record_id")
+        label, form = "Edit again with what you typed", "run-edit"
+        handle = job.payload.get("model_run_record_id")
     else:
-        form, handle = "run-register", (job.payload.get("record") or {}).get("workflow_template_id")
+        label, form = "Mend it and register again", "run-register"
+        handle = (job.payload.get("record") or {}).get("workflow_template_id")
     if not isinstance(handle, str) or not HANDLE.fullmatch(handle):
         return []
-    return [Link("Mend it in its form", f"{reverse(form, args=[handle])}?job={job.session_id}")]
+    return [Link(label, f"{reverse(form, args=[handle])}?job={job.session_id}")]
 
 
 def launched(user: User, job: Job) -> list[Link]:

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_safe
 
 from provena.http import HtmxRequest, wants_fragment
 from provena.paging import Page, keyset, keyset_by
-from registry import kinds, search
+from registry import kinds, presentation, search
 from registry.kinds import Kind
 from registry.kinds.values import without_address
 from registry.models import HANDLE, Item, ItemQuerySet
@@ -100,19 +100,27 @@ def _filtered(request: HtmxRequest, wanted: Wanted) -> ItemQuerySet:
 
 
 def _listed(request: HtmxRequest, wanted: Wanted) -> dict[str, Any]:
-    items = _filtered(request, wanted).defer("info", "search_text", "system")
+    items = _filtered(request, wanted).defer("info", "search_text")
     page: Page[Item]
     if wanted.sort == "created" and wanted.is_descending:
         page = keyset(items, wanted.after)
     else:
         field = {"updated": "updated_at", "created": "id", "name": "display_name"}[wanted.sort]
         page = keyset_by(items, field, wanted.after, descending=wanted.is_descending)
-    return {"page": page, "more": wanted.query(after=page.next) if page.next else ""}
+    return {
+        "page": page,
+        "more": wanted.query(after=page.next) if page.next else "",
+        "failed": presentation.failed(page.rows),
+    }
 
 
 def _searched(request: HtmxRequest, wanted: Wanted) -> dict[str, Any]:
     found = search.search(_filtered(request, wanted), wanted.text, limit=HITS, after=wanted.after)
-    return {"found": found, "more": wanted.query(after=found.next) if found.next else ""}
+    return {
+        "found": found,
+        "more": wanted.query(after=found.next) if found.next else "",
+        "failed": presentation.failed(hit.item for hit in found.hits),
+    }
 
 
 def _sorts(wanted: Wanted) -> list[dict[str, Any]]:

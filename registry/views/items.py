@@ -39,7 +39,8 @@ def versions(request: HtmxRequest, handle: str) -> HttpResponse:
     item, context = item_page(request, handle, "versions")
     if not item.kind.versioned:
         raise Http404(f"{item.kind.plural} have no versions.")
-    context["versions"] = walks.versions(item, request.user)
+    context["versions"] = nodes = walks.versions(item, request.user)
+    context["failed"] = presentation.failed(node.item for node in nodes if node.item)
     return render(request, "registry/item_versions.html", context)
 
 

@@ -10,11 +10,13 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import connection
 from django.db.models import Count, QuerySet
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from jobs import batch_views, lifecycle, progress, timings
-from jobs.models import FINISHED, Batch, Job
+from jobs.details import neighbours
+from jobs.models import FINISHED, Batch, Job, Workflow
 from provena.paging import keyset
 
 pytestmark = pytest.mark.django_db
@@ -136,6 +138,25 @@ def test_every_hot_query_uses_its_index(crowd: Batch, user: User, rare: User) ->
     ).order_by()
     check_queryset(recent[:26], "job_finished")
     check_queryset(timings.recent().values_list(*timings.COLUMNS)[:FEW], "job_finished")
+
+
+def test_what_the_page_of_a_job_asks_for_uses_its_index(
+    crowd: Batch, user: User, rare: User
+) -> None:
+    dense, sparse = Job.objects.filter(owner=user)[ROWS // 8], Job.objects.filter(owner=rare)[0]
+    row = crowd.jobs.get(batch_index=ROWS // 2 + 1)
+    for job, index in (
+        (dense, "job_listed"),
+        (sparse, "job_listed"),
+        (row, "job_once_per_row"),
+    ):
+        with CaptureQueriesContext(connection) as asked:
+            neighbours(job)
+        check(asked.captured_queries[0]["sql"], None, index)
+    flow = Workflow.objects.create(kind="k", subject="s", owner=user)
+    with CaptureQueriesContext(connection) as asked:
+        assert progress.failed_workflows([flow.pk, None]) == set()
+    check(asked.captured_queries[0]["sql"], None, "job_once_per_step")
 
 
 def listed(status: str, now: datetime) -> batch_views.Wanted:

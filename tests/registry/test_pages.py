@@ -232,7 +232,7 @@ def test_explore_pages_keep_their_kind(signed_in: Client, user: User, make_item:
 @pytest.mark.parametrize(
     ("address", "queries"),
     [
-        ("/items/", 4),  # session, user, the page of items, their owners
+        ("/items/", 5),  # session, user, the page of items, their owners, failed workflows
         # session, user; jobs: batches, failed, unfinished, their items, clusters alive, pauses;
         # own items, person link, tables of runs and their rows; how it is: clusters alive, what
         # waits, clusters of its queues, pauses
@@ -252,6 +252,23 @@ def test_lists_cost_the_same_at_any_length(
         make_item(user)
     with django_assert_num_queries(queries):
         signed_in.get(address)
+
+
+def test_lists_mark_items_whose_job_failed(
+    signed_in: Client, user: User, make_item: MakeItem
+) -> None:
+    good, bad = make_item(user), make_item(user, display_name="Other reef")
+    mark, job = "✕ job failed", bad.creation_workflow.jobs.get()
+    drain()
+    lists = ("/items/", "/items/?owner=me", "/items/?q=reef", f"/item/{bad.handle}/versions/")
+    for address in lists:
+        assert mark not in signed_in.get(address).content.decode()
+    Job.objects.filter(pk=job.pk).update(status=Status.FAILED, result=None, info="x")
+    for address in lists:
+        page = signed_in.get(address).content.decode()
+        assert page.count(mark) == 1
+        assert signed_in.get(address).context["failed"] == {bad.pk}
+    assert mark not in signed_in.get(f"/item/{good.handle}/versions/").content.decode()
 
 
 def test_an_item_page_costs_few_queries(

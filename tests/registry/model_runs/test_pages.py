@@ -162,6 +162,21 @@ def test_a_run_that_failed_is_mended_from_what_was_filled_in(
     assert "only a reserved id" in page
     again = reverse("run-register", args=[workflow.template.handle])
     assert "Season 2024" in signed_in.get(f"{again}?job={job.session_id}").content.decode()
+    page = signed_in.get(job.get_absolute_url()).content.decode()
+    assert "Lodge Model Run: Season 2024" in page
+    assert f'href="{again}?job={job.session_id}">Mend it and register again</a>' in page
+    assert "If it is the record that is wrong, put it right" in page
+
+
+def test_the_job_that_launches_a_batch_leads_to_it(
+    signed_in: Client, sheet: RunSheet, user: User
+) -> None:
+    sheets.submit(sheet=sheet, by=user)
+    drain()
+    job = Job.objects.get(sub_type="MODEL_RUN_BATCH_SUBMIT")
+    batch = Batch.objects.get()
+    page = signed_in.get(job.get_absolute_url()).content.decode()
+    assert f'href="{batch.get_absolute_url()}">Open the batch</a>' in page
 
 
 def test_the_page_that_follows_a_job_has_a_place_for_all_that_its_news_bring(
@@ -610,6 +625,9 @@ def test_a_failed_edit_is_taken_up_again_with_what_was_typed(
     again = signed_in.get(edit).content.decode()
     assert "Typed with care" in again
     assert "Better" in again
+    page = signed_in.get(job.get_absolute_url()).content.decode()
+    assert f'href="{edit}">Edit again with what you typed</a>' in page
+    assert "✕ job failed" in signed_in.get("/items/?kind=MODEL_RUN").content.decode()
 
 
 def test_the_page_of_a_table_counts_forced_and_odd_rows_by_their_indexes(
