@@ -91,11 +91,11 @@ def fields(sheet: RunSheet, row: SheetRow, user: User) -> list[dict[str, Any]]:
     """The columns of a row as inputs: `field`, whether it is hidden, and for a time what a calendar
     begins with."""
     found = list(_fields(sheet, row, user))
-    wanted = {field["field"].value for field in found if field["field"].shape.of}
-    named = references.named(filter(HANDLE.fullmatch, wanted), user)
-    for one in found:
-        if one["field"].shape.of:
-            one["field"].named = named.get(one["field"].value)
+    named_ids = [one["field"] for one in found if one["field"].shape.of]
+    right = [field for field in named_ids if HANDLE.fullmatch(field.value) and not field.errors]
+    named = references.named({field.value for field in right}, user)
+    for field in right:
+        field.named = named[field.value]
     return found
 
 

@@ -761,13 +761,16 @@ def test_a_row_is_mended_with_pickers_and_calendars(
     assert kinds["Requesting organisation id"] == "ORGANISATION"
     assert kinds["Input: Forcing"] == kinds["Output: Matrix"] == "DATASET"
     assert kinds["Display name"] == kinds["currents"] == ""
-    assert fields["Agent id"]["field"].named.item == workflow.study
+    assert fields["Study id"]["field"].named.item == workflow.study
+    assert fields["Agent id"]["field"].named is None  # the fault tells what it is
     assert fields["Start time"]["calendar"] == "2024-03-31T04:00:00"
     assert fields["End time"]["calendar"] == ""
     page = answer.content.decode()
     assert page.count('data-picker="several"') == 3
     assert page.count("data-fills=") == 2
     assert "31/12/2024</textarea>" in page
+    end = fields["End time"]["field"]
+    assert f'<a href="#{end.id}">End time</a>' in page
 
 
 def test_a_picker_of_several_looks_for_what_stands_behind_the_last_bar(
