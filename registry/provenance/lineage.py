@@ -5,7 +5,7 @@ its id and name are not.
 """
 
 import heapq
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -156,16 +156,18 @@ def walk(
     default of the query) and `limit` items, the nearest and newest.
 
     The neighbours of the items with the ids `expanded` are added, as far as these are in the graph
-    and may be read. Raises WrongDepth.
+    and may be read; more of them of those that are named more often. Raises WrongDepth.
     """
     if not 0 <= depth <= DEEPEST:
         raise WrongDepth(depth)
     found = reach(start.pk, query, depth or query.default_depth, limit)
     if expanded:
-        handles = list(dict.fromkeys(expanded))[:MOST_EXPANDED]
+        handles = Counter(list(expanded)[:MOST_EXPANDED])
         # Who could expand a restricted item by its id would learn which one it is.
         readable = Item.objects.granted_to(user).filter(handle__in=handles)
-        expand(found, readable.values_list("pk", flat=True), PER_EXPANSION, MOST_ITEMS)
+        known = readable.values_list("pk", "handle")
+        most = {pk: handles[handle] * PER_EXPANSION for pk, handle in known}
+        expand(found, most, MOST_ITEMS)
     return _graph(start.pk, found, user)
 
 

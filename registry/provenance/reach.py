@@ -104,14 +104,16 @@ def reach(start: int, query: Query, depth: int, limit: int) -> Reach:
     return _on_the_way(found, set(ends), direction, depth)
 
 
-def expand(found: Reach, keys: Iterable[int], each: int, limit: int) -> None:
-    """Add the neighbours of these items, as far as they are there or come in on the way: at most
-    `each` for each of them and direction, and `limit` items in all."""
-    waiting = set(keys)
+def expand(found: Reach, most: Mapping[int, int], limit: int) -> None:
+    """Add the neighbours of items, as far as they are there or come in on the way: in each
+    direction at most so many as `most` says for each, and `limit` items in all."""
+    waiting = set(most)
     while ready := [key for key in found.hops if key in waiting]:
         waiting.difference_update(ready)
-        for direction in Direction:
-            found.go(ready, direction, min(len(found.hops) + each * len(ready), limit))
+        for each in sorted({most[key] for key in ready}):
+            keys = [key for key in ready if most[key] == each]
+            for direction in Direction:
+                found.go(keys, direction, min(len(found.hops) + each * len(keys), limit))
 
 
 def distances(starts: Iterable[int], neighbours: Mapping[int, Collection[int]]) -> dict[int, int]:

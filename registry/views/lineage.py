@@ -11,7 +11,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from provena.http import HtmxRequest, csv_file
+from provena.http import HtmxRequest, csv_file, wants_fragment
 from registry import kinds, references
 from registry.models import HANDLE, Item
 from registry.provenance import diagram
@@ -22,7 +22,7 @@ from registry.views.common import item_for, item_page
 DIGITS = re.compile("[0-9]{1,9}")
 MOST_NAMED = 50  # that name an item
 MOST_DRAWN, MOST_LINES = 500, 1_000  # items and relations of a drawing
-MOST_LISTED = 500  # items, and relations
+MOST_LISTED = 500  # items, and relations, at once: all that are drawn, and then as many more
 USUAL, *LARGER = SIZES = (50, 100, 250, 500, 1_000)  # items that a page may be asked for
 
 
@@ -35,7 +35,9 @@ class Wanted:
     depth: int  # 0: the default of the query
     most: int
     kinds: list[str]  # none: all
-    expanded: list[str]
+    expanded: list[str]  # as often as they are to bring more neighbours
+    items: int = 0  # the place from which on they are listed
+    relations: int = 0
 
     @classmethod
     def by(cls, request: HtmxRequest) -> "Wanted":
@@ -46,9 +48,9 @@ class Wanted:
             depth=_depth(given.get("depth", "")),
             most=next((size for size in LARGER if str(size) == most), USUAL),
             kinds=[kind.subtype for kind in known if kind.subtype in given.getlist("kind")],
-            expanded=[
-                text for text in dict.fromkeys(given.getlist("expand")) if HANDLE.fullmatch(text)
-            ],
+            expanded=[text for text in given.getlist("expand") if HANDLE.fullmatch(text)],
+            items=_place(given.get("items", "")),
+            relations=_place(given.get("relations", "")),
         )
 
     def graph(self, item: Item, request: HtmxRequest) -> Graph:
@@ -78,9 +80,9 @@ class Row:
     """A node with what can be done to it."""
 
     node: Node
-    root: str
-    expand: str
-    collapse: str
+    root: str = ""
+    expand: str = ""
+    collapse: str = ""
 
 
 @require_safe
@@ -95,13 +97,13 @@ def lineage(request: HtmxRequest, handle: str) -> HttpResponse:
         return render(request, "registry/item_lineage.html", context, status=400)
     whole = wanted.graph(item, request)
     graph = wanted.shown(whole)
+    context |= {"wanted": wanted, "graph": graph} | _listed(graph, wanted)
+    if wants_fragment(request) and (wanted.items or wanted.relations):
+        what = "items" if wanted.items else "relations"
+        return render(request, f"registry/_lineage_{what}.html", context)
     is_large = len(graph.nodes) > MOST_DRAWN or len(graph.edges) > MOST_LINES
     context |= {
-        "wanted": wanted,
         "depth": wanted.depth or wanted.query.default_depth,
-        "graph": graph,
-        "rows": [_row(node, wanted) for node in graph.nodes[:MOST_LISTED]],
-        "edges": graph.edges[:MOST_LISTED],
         "hidden": len(whole.nodes) - len(graph.nodes),
         "kinds": _kinds(whole, wanted),
         "drawing": None if is_large else diagram.draw(graph),
@@ -163,17 +165,39 @@ def _depth(text: str) -> int:
     return int(text or 0)
 
 
+def _place(text: str) -> int:
+    """From where on to list, which is the start for what is no place."""
+    return int(text) if DIGITS.fullmatch(text) else 0
+
+
+def _listed(graph: Graph, wanted: Wanted) -> dict[str, Any]:
+    """The items and relations of the tables, and the addresses that go on with them. The graph is
+    walked anew for each: what is new in it meanwhile may show an item twice, and hides none."""
+    items, relations = wanted.items + MOST_LISTED, wanted.relations + MOST_LISTED
+    return {
+        "rows": [_row(node, wanted) for node in graph.nodes[wanted.items : items]],
+        "edges": graph.edges[wanted.relations : relations],
+        "more_items": wanted.address(items=items) if len(graph.nodes) > items else "",
+        "more_relations": wanted.address(relations=relations)
+        if len(graph.edges) > relations
+        else "",
+    }
+
+
 def _row(node: Node, wanted: Wanted) -> Row:
-    """What a reader may do with it: nothing, if it is restricted."""
+    """What a reader may do with it: nothing, if it is restricted. What is expanded can be expanded
+    further while it has more neighbours than are shown."""
     if node.item is None:
-        return Row(node, "", "", "")
+        return Row(node)
     own, others = [node.item.handle], wanted.expanded
     page = reverse("item-lineage", args=own) + wanted.address(expand=[])
-    root = page.rstrip("?") if node.url else ""
-    if own[0] in others:
-        rest = [handle for handle in others if handle not in own]
-        return Row(node, root, "", wanted.address(expand=rest))
-    return Row(node, root, wanted.address(expand=others + own) if node.has_more else "", "")
+    rest = [handle for handle in others if handle not in own]
+    return Row(
+        node,
+        root=page.rstrip("?") if node.url else "",
+        expand=wanted.address(expand=others + own) if node.has_more else "",
+        collapse=wanted.address(expand=rest) if own[0] in others else "",
+    )
 
 
 def _kinds(graph: Graph, wanted: Wanted) -> list[dict[str, Any]]:

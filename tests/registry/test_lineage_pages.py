@@ -116,10 +116,63 @@ def test_what_is_cut_is_told_with_a_way_to_more(
     text = page(signed_in, hub, "?query=downstream&most=250")
     assert "More than 130 items or 1000 relations are not drawn" in text
     assert "<svg" not in text
-    assert "The nearest 120 are listed here" in text
-    assert "The first 120 are listed here" in text
+    assert "The nearest 120 are listed first" in text
+    assert "The first 120 are listed first" in text
     assert text.count("data-node") == 120
     assert len(table(signed_in, hub, "items", "?query=downstream&most=250")) == 131
+
+
+def test_load_more_leads_to_every_item_and_relation_up_to_the_cap(
+    signed_in: Client, user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub, *others = make_items(user, ["DATASET", *["MODEL_RUN"] * 30])
+    relate([hub, *others], [(place, "used", 0, place) for place in range(1, 31)])
+    monkeypatch.setattr(views, "MOST_LISTED", 12)
+    address = f"/item/{hub.handle}/lineage/"
+    for fragment in (True, False):
+        headers = {"HX-Request": "true"} if fragment else {}
+        for more, listed, total in (("more_items", "rows", 31), ("more_relations", "edges", 30)):
+            answer = signed_in.get(address)
+            found = list(answer.context[listed])
+            while query := answer.context[more]:
+                assert f'hx-get="{query}"' in answer.content.decode()
+                answer = signed_in.get(address + query, headers=headers)
+                assert ("<h1" in answer.content.decode()) is not fragment
+                found += answer.context[listed]
+            assert len(found) == total
+            assert (
+                len({one.node.pk if listed == "rows" else one.source.pk for one in found}) == total
+            )
+    assert "These are the items after the nearest 24" in page(signed_in, hub, "?items=24")
+
+
+@pytest.mark.parametrize("query", ["?items=x", "?items=-1", "?relations=" + "9" * 99, "?items=999"])
+def test_a_place_that_is_none_lists_what_there_is(
+    signed_in: Client, line: list[Item], query: str
+) -> None:
+    assert "3 items" in page(signed_in, line[1], query)
+
+
+def test_a_hub_is_expanded_further_until_all_its_neighbours_are_there(
+    signed_in: Client, user: User
+) -> None:
+    run, hub, *others = make_items(user, ["MODEL_RUN", "DATASET", *["MODEL_RUN"] * 60])
+    relate(
+        [run, hub, *others],
+        [(0, "used", 1, 0), *((place, "used", 1, place) for place in range(2, 62))],
+    )
+    address = f"/item/{run.handle}/lineage/"
+    answer, counts = signed_in.get(address), []
+    while True:
+        [row] = [one for one in answer.context["rows"] if one.node.item == hub]
+        counts.append(len(answer.context["graph"].nodes))
+        if not row.expand:
+            break
+        assert ("Expand further" in answer.content.decode()) is (len(counts) > 1)
+        answer = signed_in.get(address + row.expand)
+    assert counts == [2, 27, 52, 62]
+    assert "all shown" in answer.content.decode()
+    assert row.collapse == "?"
 
 
 def test_the_files_hold_what_the_page_shows(signed_in: Client, line: list[Item]) -> None:
