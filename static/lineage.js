@@ -7,22 +7,24 @@
   const LARGEST = 3;
   let chosen = ""; // the id of the chosen item, where it has one
   let turned = null; // where somebody expanded or collapsed an item: "#chosen" or "tr"
+  let kept = null; // how the drawing lay before that
 
   const box = () => document.getElementById("drawing");
   const drawn = () => box()?.querySelector("svg");
   const panel = () => document.getElementById("chosen");
   const natural = (svg) => svg.viewBox.baseVal;
 
-  function fitting() {
+  // How large a drawing can be that needs no scrolling.
+  function room() {
     const style = getComputedStyle(box());
-    const room = (total, before, after) => total - parseFloat(before) - parseFloat(after) - 4; // borders
-    const { width, height } = natural(drawn());
-    return Math.min(
-      1,
-      room(box().clientWidth, style.paddingLeft, style.paddingRight) / width,
-      room(parseFloat(style.maxHeight), style.paddingTop, style.paddingBottom) / height,
-    );
+    const left = (total, before, after) => total - parseFloat(before) - parseFloat(after) - 4; // borders
+    return {
+      width: left(box().clientWidth, style.paddingLeft, style.paddingRight),
+      height: left(parseFloat(style.maxHeight), style.paddingTop, style.paddingBottom),
+    };
   }
+
+  const fitting = () => Math.min(1, room().width / natural(drawn()).width, room().height / natural(drawn()).height);
 
   const scale = () => drawn().getAttribute("width") / natural(drawn()).width;
 
@@ -32,6 +34,7 @@
     const x = (place.scrollLeft + place.clientWidth / 2) / place.scrollWidth;
     const y = (place.scrollTop + place.clientHeight / 2) / place.scrollHeight;
     const next = Math.min(Math.max(factor, Math.min(SMALLEST, fitting())), LARGEST);
+    drawn().removeAttribute("style");
     for (const side of ["width", "height"]) drawn().setAttribute(side, natural(drawn())[side] * next);
     place.scrollLeft = x * place.scrollWidth - place.clientWidth / 2;
     place.scrollTop = y * place.scrollHeight - place.clientHeight / 2;
@@ -42,11 +45,52 @@
     else size(how === "full" ? 1 : scale() * how);
   }
 
-  function centre(node) {
-    const inner = node.getBoundingClientRect();
+  function middle(element) {
+    const { x, y, width, height } = element.getBoundingClientRect();
+    return { x: x + width / 2, y: y + height / 2 };
+  }
+
+  function within(node) {
+    const inner = middle(node);
     const outer = box().getBoundingClientRect();
-    box().scrollLeft += inner.x + inner.width / 2 - outer.x - outer.width / 2;
-    box().scrollTop += inner.y + inner.height / 2 - outer.y - outer.height / 2;
+    return { x: inner.x - outer.x, y: inner.y - outer.y };
+  }
+
+  function centre(node) {
+    const inner = middle(node);
+    const outer = middle(box());
+    box().scrollLeft += inner.x - outer.x;
+    box().scrollTop += inner.y - outer.y;
+  }
+
+  // Scroll the drawing until a node is at a place of its box. Where it ends before that, it gets a
+  // blank edge.
+  function put(node, place) {
+    Object.assign(drawn().style, { margin: "0", boxSizing: "content-box" });
+    for (const [axis, side, scroll, before, after] of [
+      ["x", "width", "scrollLeft", "paddingLeft", "paddingRight"],
+      ["y", "height", "scrollTop", "paddingTop", "paddingBottom"],
+    ]) {
+      box()[scroll] = 0;
+      const by = within(node)[axis] - place[axis];
+      const blank = by + room()[side] - drawn().getAttribute(side);
+      if (by < 0) drawn().style[before] = `${-by}px`;
+      else if (blank > 0) drawn().style[after] = `${blank}px`;
+      box()[scroll] = by;
+    }
+  }
+
+  const rowOf = (handle) => (handle ? document.querySelector(`tr[data-handle="${handle}"]`) : null);
+  const nodeOf = (row) => (row ? document.getElementById(row.dataset.node) : null);
+
+  // How it lies: its size, where in it the chosen item is, and where on the screen what was looked
+  // at is: the drawing, or the row.
+  const looked = (row) => (turned === "tr" ? row : box()).getBoundingClientRect().y;
+
+  function lie() {
+    const row = rowOf(chosen);
+    const node = nodeOf(row);
+    return node && { factor: scale(), node: within(node), looked: looked(row) };
   }
 
   // The panel says what the row of the table says, so the two cannot differ.
@@ -65,24 +109,29 @@
       panel().append(part);
     }
     htmx.process(panel());
-    panel().scrollIntoView({ block: "nearest" });
+    if (!kept) panel().scrollIntoView({ block: "nearest" });
   }
 
   function prepare() {
     if (!drawn() || box().dataset.ready) return;
     box().dataset.ready = "yes";
-    const row = chosen ? document.querySelector(`tr[data-handle="${chosen}"]`) : null;
-    const node = row ? document.getElementById(row.dataset.node) : null;
+    const row = rowOf(chosen);
+    const node = nodeOf(row);
     const whole = fitting();
-    size(whole >= EASY ? whole : 1);
-    centre(node || box().querySelector(".centre"));
+    size(kept && node ? kept.factor : whole >= EASY ? whole : 1);
+    if (kept && node) put(node, kept.node);
+    else centre(node || box().querySelector(".centre"));
     choose(node);
     if (row && turned) {
       const place = turned === "tr" ? row : panel();
-      (place.querySelector("[data-turn]") || place.querySelector("a"))?.focus();
+      (place.querySelector("[data-turn]") || place.querySelector("a"))?.focus({ preventScroll: Boolean(kept) });
+      if (kept) window.scrollBy(0, looked(row) - kept.looked);
     }
-    turned = null;
+    turned = kept = null;
   }
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    kept = turned && event.detail.target.id === "lineage" && drawn() ? lie() : null;
+  });
   document.addEventListener("htmx:load", prepare);
   document.addEventListener("htmx:historyRestore", prepare);
 

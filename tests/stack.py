@@ -7,7 +7,6 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
@@ -172,7 +171,7 @@ class Stack:
         try:
             with urllib.request.urlopen(f"{self.url}/account/login/", timeout=5) as answer:
                 return bool(answer.status == 200)
-        except (urllib.error.URLError, ConnectionError):
+        except OSError:  # no answer yet, or not in time
             return False
 
 

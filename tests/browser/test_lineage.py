@@ -64,6 +64,51 @@ def test_an_item_of_the_drawing_is_chosen_and_expanded(
     expect(page.get_by_role("heading", level=1)).to_contain_text(line[1].display_name)
 
 
+def place_of(page: Page, selector: str) -> list[float]:
+    """Where on the screen the middle of something is."""
+    return page.locator(selector).evaluate(
+        """element => {
+            const { x, y, width, height } = element.getBoundingClientRect();
+            return [x + width / 2, y + height / 2];
+        }"""
+    )
+
+
+def top_of_drawing(page: Page) -> float:
+    return page.locator("#drawing").evaluate("box => box.getBoundingClientRect().y")
+
+
+@pytest.mark.parametrize("where", ["the panel", "the table"])
+def test_what_is_expanded_stays_where_it_is_on_the_screen_and_as_large(
+    open_page: OpenPage, user: User, line: list[Item], where: str
+) -> None:
+    page = open_page(user)
+    page.goto(f"/item/{line[1].handle}/lineage/?expand={line[2].handle}")
+    nodes = page.locator("#drawing .node")
+    expect(nodes).to_have_count(4)
+    for _ in range(2):
+        page.get_by_role("button", name="Zoom in").click()
+    drawing = page.locator("#drawing svg")
+    factor = "svg => svg.getAttribute('width') / svg.viewBox.baseVal.width"
+    size = drawing.evaluate(factor)
+    nodes.filter(has_text=re.compile(rf"{line[3].display_name}\b")).click()
+    in_table = where == "the table"
+    row = f'tr[data-handle="{line[3].handle}"]'
+    for verb, count in (("Expand", 29), ("Collapse", 4)):
+        link = page.locator(row if in_table else "#chosen").get_by_role("link", name=verb)
+        link.scroll_into_view_if_needed()
+        before, pressed = place_of(page, "#drawing .chosen"), place_of(page, row)
+        box = top_of_drawing(page)
+        link.click()
+        expect(nodes).to_have_count(count)
+        after = place_of(page, "#drawing .chosen")
+        if in_table:  # then the row stays, and the item where it was in the drawing
+            assert place_of(page, row)[1] == pytest.approx(pressed[1], abs=4)
+            before[1] += top_of_drawing(page) - box
+        assert after == pytest.approx(before, abs=4)
+        assert drawing.evaluate(factor) == pytest.approx(size, rel=0.001)
+
+
 def test_a_drawing_is_zoomed_and_moved(open_page: OpenPage, user: User, line: list[Item]) -> None:
     page = open_page(user)
     page.goto(f"/item/{line[3].handle}/lineage/")
@@ -130,3 +175,21 @@ def test_without_javascript_the_drawing_and_the_table_are_links(
     expect(page.locator("#drawing .node")).to_have_count(3)
     page.locator("#drawing .node").nth(1).click()
     page.wait_for_url(f"**/item/{line[1].handle}/")
+
+
+def test_all_neighbours_of_a_hub_are_listed_by_load_more(open_page: OpenPage, user: User) -> None:
+    hub, *runs = make_items(user, ["DATASET", *["MODEL_RUN"] * 520])
+    relate([hub, *runs], [(place, "used", 0, place) for place in range(1, 521)])
+    page = open_page(user)
+    page.goto(f"/item/{hub.handle}/lineage/?most=1000")
+    items = page.locator("tr[data-node]")
+    expect(items).to_have_count(500)
+    page.get_by_role("link", name="Load More items").press("Enter")
+    expect(items).to_have_count(521)
+    expect(items.nth(500).get_by_role("link").first).to_be_focused()
+    expect(page.get_by_role("link", name="Load More items")).to_have_count(0)
+    page.get_by_role("link", name="Load More relations").click()
+    expect(page.get_by_role("table", name="Relations between").locator("tbody tr")).to_have_count(
+        520
+    )
+    assert "items=" not in page.url
