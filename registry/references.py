@@ -6,7 +6,7 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import connection
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Prefetch, QuerySet
 
 from provena import rows
 from registry import kinds
@@ -94,10 +94,17 @@ def check(
 
 def named_by(item: Item, user: User, limit: int) -> list[Reference]:
     """Who names the item in their content, newest first, as far as `user` may read it."""
-    # Asked of each source in turn: as a list, SQLite would first read all items there are.
-    readable = Exists(Item.objects.readable_by(user).filter(pk=OuterRef("source")))
-    found = item.referrers.filter(readable, follows=False).prefetch_related("source")
+    found = naming(item, Item.objects.readable_by(user)).filter(follows=False)
     return list(found.order_by("-source_id")[:limit])
+
+
+def naming(item: Item, sources: "QuerySet[Item]") -> "QuerySet[Reference]":
+    """The references to the item of those of these sources that name it; each has its source, as a
+    list shows it."""
+    # Asked of each source in turn: as a list, SQLite would first read all items there are.
+    found = item.referrers.filter(Exists(sources.filter(pk=OuterRef("source"))))
+    shown = Item.objects.defer("info", "search_text", "system")
+    return found.prefetch_related(Prefetch("source", shown))
 
 
 def keep(item: Item, *, is_new: bool = False, targets: Mapping[str, int] | None = None) -> None:

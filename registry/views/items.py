@@ -6,9 +6,10 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from jobs import views as job_views
-from provena.http import HtmxRequest
-from registry import kinds, presentation, services, timeline
-from registry.models import Item
+from provena.http import HtmxRequest, wants_fragment
+from provena.paging import Page, keyset
+from registry import kinds, presentation, references, services, timeline
+from registry.models import Item, Reference
 from registry.provenance import lineage as walks
 from registry.views import runs
 from registry.views.common import item_for, item_page
@@ -16,8 +17,14 @@ from registry.views.common import item_for, item_page
 
 @require_safe
 def detail(request: HtmxRequest, handle: str) -> HttpResponse:
-    """An item's overview, with the workflow that recorded how it came to be."""
+    """An item's overview, with the workflow that recorded how it came to be; of a study, its runs,
+    and as a fragment more of them."""
     item, context = item_page(request, handle, "overview")
+    if item.subtype == kinds.activities.Study.subtype:
+        after = request.GET.get("runs")
+        context |= {"runs": _runs_of(item, request, after), "after": after}
+        if after and wants_fragment(request):
+            return render(request, "registry/_study_runs.html", context)
     context |= {
         "rows": presentation.overview(item, item.info, request.user),
         "may_link": item.subtype == kinds.agents.Person.subtype
@@ -31,6 +38,12 @@ def detail(request: HtmxRequest, handle: str) -> HttpResponse:
     elif context["reader"].is_run:
         context |= runs.job_panel(request, item)
     return render(request, "registry/item_overview.html", context)
+
+
+def _runs_of(study: Item, request: HtmxRequest, after: str | None) -> Page[Reference]:
+    """The model runs of a study that the reader may read, newest first."""
+    runs = Item.objects.readable_by(request.user).of_kind(kinds.runs.ModelRun.subtype)
+    return keyset(references.naming(study, runs), after, key="source_id")
 
 
 @require_safe
