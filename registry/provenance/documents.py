@@ -5,6 +5,7 @@ A document says what the relations say. Beyond them it says which entity was mad
 """
 
 import itertools
+from collections import defaultdict
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -21,6 +22,7 @@ from registry.kinds.runs import ModelRun, RunRecord
 from registry.models import Item, Relation
 from registry.provenance import formats, relations
 from registry.provenance.draft import (
+    FILES,
     NOTES,
     RESOLVER,
     Attributes,
@@ -58,8 +60,10 @@ def of_run(handle: str, record: RunRecord, parts: RunParts) -> str:
     draft.declare(run, _about_run(draft, record, len(derivations) if is_cut else 0))
     edges = relations.of_run(run=run, parts=parts)
     draft.declare_all(edges)
+    files = _files(record)
     for edge in edges:
-        draft.relate(edge, _part_in_run(draft, edge, parts))
+        paths = draft.files(files.get((edge.type, _dataset(edge)), {}))
+        draft.relate(edge, [*_part_in_run(draft, edge, parts), *paths])
     for derivation in [] if is_cut else derivations:
         draft.derive(derivation)
     return draft.text()
@@ -100,6 +104,28 @@ def _about_run(draft: Draft, record: RunRecord, left_out: int) -> Iterator[tuple
         omitted=f"{left_out} derivations of outputs from inputs" if left_out else None,
     )
     yield from draft.notes(record.annotations)
+
+
+def _files(record: RunRecord) -> dict[tuple[str, str], dict[str, str]]:
+    """The paths of files, by the relation in which the run used or made their dataset, and its id.
+    Where it did so for several templates that have the key, the key tells which."""
+    found: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
+    for relation, side in (
+        (Type.USED, record.inputs),
+        (Type.WAS_GENERATED_BY, record.outputs),
+    ):
+        for used in side:
+            paths = found[relation, used.dataset_id]
+            for key, path in (used.resources or {}).items():
+                is_other = paths.get(key, path) != path
+                paths[f"{key} [template id: {used.dataset_template_id}]" if is_other else key] = (
+                    path
+                )
+    return found
+
+
+def _dataset(edge: Edge) -> str:
+    return edge.target.handle if edge.type == Type.USED else edge.source.handle
 
 
 def _part_in_run(draft: Draft, edge: Edge, parts: RunParts) -> Attributes:
@@ -195,8 +221,8 @@ def _as_seen(document: ProvDocument, home: str, user: User) -> ProvDocument:
         return names.of(handles[value]) if value in handles else value
 
     def told_key(name: QualifiedName) -> QualifiedName:
-        """People choose the keys of notes, which may hold an id, too."""
-        if name.namespace.uri != NOTES:
+        """People choose the keys of notes and files, which may hold an id, too."""
+        if name.namespace not in (NOTES, FILES):
             return name
         return name.namespace[local_name(names.in_text(unquote(name.localpart)))]
 

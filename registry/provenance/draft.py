@@ -48,8 +48,9 @@ from registry.models import Item, Relation
 from registry.provenance.relations import Derivation, Edge
 
 OURS = Namespace("provena", "https://provena.example.org/ns#")
-NOTES = "https://provena.example.org/ns/note#"  # keys that people chose
-NOTED = Namespace("note", NOTES)
+# Their local parts are keys that people chose: of what they noted, and of the files in a dataset.
+NOTES = Namespace("note", "https://provena.example.org/ns/note#")
+FILES = Namespace("file", "https://provena.example.org/ns/file#")
 RESTRICTED = "https://provena.example.org/restricted/{handle}#"
 RESOLVER = "https://hdl.handle.net/"
 ELEMENTS = {
@@ -148,9 +149,15 @@ class Draft:
 
     def notes(self, notes: Mapping[str, str] | None) -> Attributes:
         """What people noted by keys of their own, as attributes."""
-        if notes:
-            for key, value in notes.items():
-                yield NOTED[local_name(self.names.in_text(key))], self.names.in_text(value)
+        return self._keyed(NOTES, notes or {})
+
+    def files(self, paths: Mapping[str, str]) -> Attributes:
+        """The paths of files within a dataset by their keys, as attributes of its use."""
+        return self._keyed(FILES, paths)
+
+    def _keyed(self, space: Namespace, values: Mapping[str, str]) -> Attributes:
+        for key, value in values.items():
+            yield space[local_name(self.names.in_text(key))], self.names.in_text(value)
 
     def declare(self, item: Item, attributes: Attributes = ()) -> QualifiedName:
         """The name of an item, which is declared with its kind, name and version if it was not yet.

@@ -17,7 +17,7 @@ from prov.model import ProvDocument, ProvElement, ProvRelation
 from pytest_django import DjangoAssertNumQueries
 
 from registry import services
-from registry.kinds.runs import RunRecord
+from registry.kinds.runs import RunRecord, TemplatedDataset
 from registry.model_runs import services as runs
 from registry.models import Item, Relation
 from registry.provenance import documents, formats, relations
@@ -132,6 +132,7 @@ def test_a_run_has_its_times_words_notes_roles_and_plan(
         'provena:description="Larval drift of one season"',
         'provena:modelVersion="v2"',
         'note:random%20seed="7"',
+        '[file:currents="2024/"]',
         "[prov:role='provena:modeller']",
         "[prov:role='provena:requester']",
     ):
@@ -369,15 +370,39 @@ def test_restricted_items_of_two_documents_are_not_the_same(
     assert not names[0] & names[1]
 
 
+@pytest.mark.django_db
+def test_a_dataset_that_a_run_used_twice_keeps_the_files_of_both_uses(
+    user: User, workflow: Workflow
+) -> None:
+    record = workflow.record()
+    other = {"dataset_template_id": "10378.1/9", "resources": {"currents": "2025/", "tides": "t"}}
+    record["inputs"].append(record["inputs"][0] | other)
+    parsed = RunRecord.model_validate(record)
+    [files] = [paths for paths in documents._files(parsed).values() if paths]
+    assert files == {
+        "currents": "2024/",
+        "currents [template id: 10378.1/9]": "2025/",
+        "tides": "t",
+    }
+
+
 # The formats.
 
 
-def a_run(label: str = "Season", notes: dict[str, str] | None = None) -> ProvDocument:
-    """The document of a run that is in no database."""
-    return formats.read(text_of_a_run(label, notes))
+def a_run(
+    label: str = "Season",
+    notes: dict[str, str] | None = None,
+    files: dict[str, str] | None = None,
+) -> ProvDocument:
+    """The document of a run that is in no database; each of its datasets has these files."""
+    return formats.read(text_of_a_run(label, notes, files))
 
 
-def text_of_a_run(label: str = "Season", notes: dict[str, str] | None = None) -> str:
+def text_of_a_run(
+    label: str = "Season",
+    notes: dict[str, str] | None = None,
+    files: dict[str, str] | None = None,
+) -> str:
     count = iter(range(1, 99))
 
     def item(subtype: str, category: str) -> Item:
@@ -400,7 +425,18 @@ def text_of_a_run(label: str = "Season", notes: dict[str, str] | None = None) ->
         study=item("STUDY", "ACTIVITY"),
         organisation=item("ORGANISATION", "AGENT"),
     )
+
+    def uses(datasets: list[tuple[Item, Item]]) -> list[TemplatedDataset]:
+        return [
+            TemplatedDataset.model_construct(
+                dataset_id=dataset.handle, dataset_template_id=template.handle, resources=files
+            )
+            for dataset, template in datasets
+        ]
+
     record = RunRecord.model_construct(
+        inputs=uses(parts.inputs),
+        outputs=uses(parts.outputs),
         display_name=label,
         description=label,
         model_version=None,
@@ -423,18 +459,28 @@ def unnumbered(text: str) -> dict[str, Any]:
 
 
 @settings(deadline=None, max_examples=60)
-@given(label=AWKWARD, notes=st.dictionaries(AWKWARD, AWKWARD, max_size=4))
-def test_what_is_kept_is_what_prov_would_write(label: str, notes: dict[str, str]) -> None:
-    text = text_of_a_run(label, notes)
+@given(
+    label=AWKWARD,
+    notes=st.dictionaries(AWKWARD, AWKWARD, max_size=4),
+    files=st.dictionaries(AWKWARD, AWKWARD, max_size=2),
+)
+def test_what_is_kept_is_what_prov_would_write(
+    label: str, notes: dict[str, str], files: dict[str, str]
+) -> None:
+    text = text_of_a_run(label, notes, files)
     assert unnumbered(text) == unnumbered(formats.stored(formats.read(text)))
 
 
 @settings(deadline=None, max_examples=60)
-@given(label=AWKWARD, notes=st.dictionaries(AWKWARD, AWKWARD, max_size=4))
+@given(
+    label=AWKWARD,
+    notes=st.dictionaries(AWKWARD, AWKWARD, max_size=4),
+    files=st.dictionaries(AWKWARD, AWKWARD, max_size=3),
+)
 def test_whatever_people_write_every_format_reads_back_as_it_was(
-    label: str, notes: dict[str, str]
+    label: str, notes: dict[str, str], files: dict[str, str]
 ) -> None:
-    document = a_run(label, notes)
+    document = a_run(label, notes, files)
     for name in formats.FORMATS:
         text = formats.write(document, name)
         text.encode()
