@@ -38,7 +38,7 @@ class ReadOnly:
 
 class EventInline(ReadOnly, admin.TabularInline):
     model = JobEvent
-    fields = ("at", "kind", "by", "attempt", "message")
+    fields = ("at", "kind", "by", "attempt", "message", "remedy", "traceback", "log")
     extra = 0
 
 

@@ -33,7 +33,7 @@ class Command(BaseCommand):
             by = f" by {event.by.get_username()}" if event.by else ""
             self.stdout.write(
                 f"{'event':<12} {event.at.isoformat()} {event.get_kind_display()}{by}: "
-                f"{event.message}"
+                f"{event.message} {event.remedy}".rstrip()
             )
         self.stdout.write(f"input\n{pretty_json(job.payload)}")
         self.stdout.write(
