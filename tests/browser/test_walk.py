@@ -107,7 +107,7 @@ def test_thirty_jobs_in_the_jobs_tab(open_page: OpenPage, user: User, make_item:
     expect(rows).to_have_count(25)
 
     rows.first.locator("td").last.click(force=True)  # the link covers the whole row
-    expect(page.get_by_role("heading", level=1)).to_contain_text("REGISTER_CREATE_ACTIVITY")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Register Create Activity")
     expect(page.locator("h1 .state")).to_have_text("PENDING")
     page.get_by_text("Input", exact=True).click()
     expect(page.get_by_text("created_item_id")).to_be_visible()
