@@ -64,7 +64,8 @@ def wake_up(request: HtmxRequest) -> HttpResponse:
     """Launch jobs that do nothing, and see how long they take from here to done."""
     _need(wakeups.may_launch(request.user))
     if request.method == "POST":
-        wanted = request.POST.getlist("kind") or [kind.sub_type for kind in wakeups.kinds()]
+        chosen = [kind for kind in request.POST.getlist("kind") if kind]
+        wanted = chosen or [kind.sub_type for kind in wakeups.kinds()]
         try:
             made = wakeups.launch(wanted, by=request.user, reason=request.POST.get("reason", ""))
         except NotPossible as refused:

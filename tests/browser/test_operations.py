@@ -8,8 +8,7 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
-from jobs import tallies
-from jobs.models import Job, Status
+from jobs.models import Job, Status, Tally, TallyMark
 from registry.models import Item
 from tests.jobs.test_pages import make_job
 from tests.jobs.test_tallies import roll_all
@@ -30,7 +29,7 @@ def test_pause_see_a_job_wait_with_the_reason_resume_and_see_it_finish(
     admin.get_by_role("link", name="Pause queue provena").click()
     admin.get_by_label("Reason").fill("The disk is replaced.")
     admin.get_by_role("button", name="Pause queue").click()
-    expect(admin.get_by_text("PAUSED")).to_be_visible()
+    expect(admin.get_by_text("PAUSED", exact=True)).to_be_visible()
 
     item = make_item(user)
     page = open_page(user)
@@ -63,7 +62,7 @@ def test_all_of_it_works_without_javascript(
     page.goto("/jobs/workers/queue/provena/")
     page.get_by_role("button", name="Resume queue").click()
     page.goto("/")
-    expect(page.get_by_text("No worker is running")).to_be_visible()
+    expect(page.get_by_text("No worker is running").first).to_be_visible()
 
 
 def test_a_wake_up_tells_how_long_it_took(
@@ -92,13 +91,13 @@ def test_figures_stay_unfolded_and_focus_stays_when_news_come(
     link = page.get_by_role("region", name="Stuck").get_by_role("link")
     link.focus()
     make_job(user, finished_at=past, created_at=past)
-    tallies.TallyMark.objects.update(upto=past - timedelta(minutes=1))
-    tallies.Tally.objects.all().delete()
+    TallyMark.objects.update(upto=past - timedelta(minutes=1))
+    Tally.objects.all().delete()
     roll_all()
     make_job(user, status=Status.IN_PROGRESS)
     expect(page.get_by_role("region", name="Running now").get_by_role("link")).to_have_count(1)
     expect(page.locator(f"#stuck-{stuck.pk}")).to_be_focused()
-    expect(hour.get_by_text("2 jobs ended in the last hour")).to_be_visible()
+    expect(hour.get_by_text("2 jobs ended in the last hour")).to_be_visible(timeout=20_000)
     expect(hour.get_by_role("table")).to_be_visible()
 
 

@@ -1,5 +1,6 @@
 """Pausing, waking up and counting with real workers, on whichever database the tests run on."""
 
+import functools
 import re
 from typing import Any
 
@@ -54,7 +55,7 @@ def test_a_pause_in_the_middle_of_much_work_lets_what_runs_end_and_nothing_begin
     assert own.filter(status=Status.PENDING).exists()
     queues.resume("provena", by=None)
     for job in jobs:
-        wait_until(lambda job=job: finished(job), "all are done")
+        wait_until(functools.partial(finished, job), "all are done")
     assert [effects(job) for job in jobs] == [1] * 400
 
 

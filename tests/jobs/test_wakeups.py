@@ -60,6 +60,8 @@ def test_what_the_address_names_must_be_wake_ups(admin_client: Client, user: Use
     answer = admin_client.post(ADDRESS, {"kind": "LODGE_CREATE_ACTIVITY"}, follow=True)
     assert "is no kind of wake-up" in answer.content.decode()
     assert Job.objects.count() == 1
+    admin_client.post(ADDRESS, {"kind": ""})
+    assert Job.objects.count() == 1 + len(wakeups.kinds())
 
 
 def test_it_is_for_staff_who_may_add_jobs(

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
 
 from jobs import attention, queues
 from jobs.models import Batch, Job, Status, Workflow
@@ -23,8 +25,8 @@ MakeUser = Callable[..., User]
 MakeItem = Callable[..., Item]
 
 
-def home(client: Client, **options: object) -> str:
-    return client.get("/", **options).content.decode()
+def home(client: Client) -> str:
+    return client.get("/").content.decode()
 
 
 def test_a_newcomer_sees_three_steps_and_loses_them_when_done(
@@ -46,7 +48,7 @@ def test_a_newcomer_sees_three_steps_and_loses_them_when_done(
 
 
 def test_who_may_only_read_is_not_asked_to_register(
-    client: Client, make_user: MakeUser, settings: object
+    client: Client, make_user: MakeUser, settings: Any
 ) -> None:
     settings.REGISTRY_LEVEL = "read"
     client.force_login(make_user("new", linked=False))
@@ -166,7 +168,7 @@ def test_it_costs_the_same_however_much_there_is(
     signed_in: Client,
     user: User,
     make_item: MakeItem,
-    django_assert_num_queries: Callable[..., object],
+    django_assert_num_queries: DjangoAssertNumQueries,
     rows: int,
 ) -> None:
     template = make_item(user, subtype="MODEL_RUN_WORKFLOW_TEMPLATE")
