@@ -206,6 +206,14 @@ def lineage(bench: Bench) -> None:
             bench.add("lineage", engine, what, "ms", values)
 
 
+def operations(bench: Bench) -> None:
+    """The home and workers pages among many jobs."""
+    for engine in bench.engines:
+        figures = bench.probe("operations", engine, database="operations", rows=bench.size.rows)
+        for what, values in figures.items():
+            bench.add("operations", engine, what, "ms", values)
+
+
 MEASURES: dict[str, Callable[[Bench], None]] = {
     "lifecycle": lifecycle,
     "idle": idle,
@@ -216,6 +224,7 @@ MEASURES: dict[str, Callable[[Bench], None]] = {
     "items": items,
     "batch": batch,
     "lineage": lineage,
+    "operations": operations,
 }
 
 

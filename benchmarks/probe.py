@@ -137,7 +137,7 @@ def main() -> None:
     name, options = sys.argv[1:]
     probes: list[Callable[..., Figures]] = [prepare, lifecycle, idle, cpu, locked]
     if name not in {probe.__name__ for probe in probes}:
-        from benchmarks import items, lineage, rows, runs  # noqa: PLC0415 - they need our tables
+        from benchmarks import items, lineage, operations, rows, runs  # noqa: PLC0415 - they need our tables
 
         probes = [
             rows.submit,
@@ -146,6 +146,7 @@ def main() -> None:
             runs.batch,
             runs.bare,
             lineage.lineage,
+            operations.operations,
         ]
     chosen = next(probe for probe in probes if probe.__name__ == name)
     print(json.dumps(chosen(**json.loads(options))))

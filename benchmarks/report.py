@@ -106,6 +106,7 @@ def _targets() -> list[Target]:
             Target(
                 "upstream, depth 10 <= 30 ms of SQL", "lineage", database, "SQL, depth 10: up", 30
             ),
+            Target("home and workers p95 <= 50 ms", "operations", database, "page", 50, of=_p95),
             Target("lineage of a hub <= 300 ms", "lineage", database, "page: a hub", 300, of=_p95),
         ]
     return [

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 from uuid import uuid4
@@ -48,7 +48,7 @@ def submit(samples: int) -> Figures:
 
 def large(rows: int) -> Figures:
     """Milliseconds of SQL of a page of the job list, of a claim and of a sweep at `rows` jobs."""
-    _fill(rows)
+    fill(rows)
     client = Client(headers={"HX-Request": "true"}, SERVER_NAME="localhost")
     client.force_login(owner())
     figures: Figures = {}
@@ -63,11 +63,13 @@ def large(rows: int) -> Figures:
     return figures
 
 
-def _fill(rows: int) -> None:
-    """Finished jobs, then waiting ones, then running ones: each kind as copies of one job."""
+def fill(rows: int, ended: datetime | None = None) -> None:
+    """Finished jobs, which ended then or now, waiting ones, and running ones: each kind as copies of
+    one job."""
     others = [User.objects.create(username=f"other{number}") for number in range(1, USERS)]
     now = timezone.now()
-    done = {"result": {}, "started_at": now, "finished_at": now, "attempt": 1}
+    at = ended or now
+    done = {"result": {}, "started_at": at, "finished_at": at, "attempt": 1}
     running = {
         "started_at": now,
         "dequeued_at": now,

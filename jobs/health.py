@@ -1,11 +1,9 @@
 """How the engine is: the same facts for the workers page, `manage.py worker_status` and probes."""
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from django.db.models import Q
 from django.utils import timezone
 
 from jobs import definitions, queues, stuck, tallies
@@ -15,7 +13,7 @@ from jobs.stuck import Reason
 COUNT_UP_TO = 1_000  # beyond that a queue is "more than"
 RATE_OVER = timedelta(minutes=5)
 SHOWN = 25
-HELD = 200  # running jobs that are looked at for those that are stuck
+HELD = 100  # running jobs that are looked at for those that are stuck
 
 
 @dataclass(frozen=True)
@@ -103,7 +101,7 @@ def look() -> Health:
     pauses, rates = queues.paused(), tallies.per_minute(RATE_OVER)
     oldest = {name: list(_due(name).order_by("run_after", "id")[:SHOWN]) for name in names}
     held = list(_light().leased().order_by("dequeued_at")[:HELD])
-    first = [job for jobs in oldest.values() for job in jobs] + list(_strays(names)[:SHOWN])
+    first = [job for jobs in oldest.values() for job in jobs] + _strays(names)
     reasons = stuck.explain([*held, *first])
     serving = [cluster for cluster in clusters if cluster.is_alive]
     return Health(
@@ -171,13 +169,15 @@ def _due(queue: str) -> JobQuerySet:
     return _light().waiting().filter(queue=queue, run_after__lte=timezone.now())
 
 
-def _strays(names: Sequence[str]) -> JobQuerySet:
-    """Jobs that wait in queues which no job kind uses: those between the names, so that the index
-    finds them without walking through the queues that are used."""
-    between = Q(queue__lt=names[0]) | Q(queue__gt=names[-1])
-    for lower, upper in itertools.pairwise(names):
-        between |= Q(queue__gt=lower, queue__lt=upper)
-    return _light().waiting().filter(between).order_by()
+def _strays(names: Sequence[str]) -> list[Job]:
+    """Some jobs that wait in queues which no job kind uses: those before, between and after the
+    names, so that the index finds them without a walk through the queues that are used."""
+    edges = [{}, *({"queue__gt": name} for name in names)]
+    ends = [*({"queue__lt": name} for name in names), {}]
+    found: list[Job] = []
+    for begin, end in zip(edges, ends, strict=True):
+        found += _light().waiting().filter(**begin, **end).order_by("queue")[:SHOWN]
+    return found[:SHOWN]
 
 
 def _light() -> JobQuerySet:

@@ -6,7 +6,10 @@ wake-up the right to add them.
 """
 
 import hashlib
+import time
 from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
 from uuid import UUID
 
 from django.contrib import messages
@@ -19,7 +22,7 @@ from django.template.loader import render_to_string
 from django.utils.http import urlencode
 from django.views.decorators.http import require_http_methods, require_safe
 
-from jobs import health, queues, reports, stuck, wakeups
+from jobs import health, queues, reports, stuck, tallies, wakeups
 from jobs.lifecycle import NotPossible
 from jobs.models import Job, QueuePause, sees_all_jobs
 from jobs.views import NOTHING_NEW
@@ -136,6 +139,12 @@ def _now(request: HtmxRequest) -> Part:
 
 
 def _charts() -> Part:
+    return _charts_of(tallies.counted_upto(), int(time.time()) // 60)
+
+
+@lru_cache(maxsize=1)
+def _charts_of(upto: datetime | None, minute: int) -> Part:
+    """The charts look the same to everybody, until more is counted or a minute begins."""
     html = render_to_string("jobs/_workers_charts.html", {"reports": reports.both()})
     return Part("charts", 10, html)
 

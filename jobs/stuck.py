@@ -20,16 +20,17 @@ PATIENCE = timedelta(seconds=60)  # a due job that waits longer needs a person
 SLOW = timedelta(seconds=10)
 TIMES = 3  # so many times as long as usual is longer than usual
 NEARLY = 0.8  # of the time that it may take
-MOST_BEFORE = 20_000  # waiting jobs that are counted, for all jobs of a page together
+MOST_BEFORE = 10_000  # waiting jobs that are counted
 SAMPLE = 200  # jobs that ended last, to see how fast a queue moves
 LATELY = timedelta(minutes=10)
-LONG_AGO = datetime(2000, 1, 1, tzinfo=tallies.EPOCH.tzinfo)
 
-BEFORE = """
-SELECT %s, COUNT(*) FROM (
-    SELECT 1 FROM {jobs} WHERE queue = %s AND dequeued_at IS NULL AND finished_at IS NULL
-    AND (run_after, id) >= (%s, %s) AND (run_after, id) < (%s, %s) LIMIT %s
-) AS before_it
+# The place of some jobs in a queue, by one walk along its index, to its first jobs at most.
+PLACES = """
+SELECT id, place FROM (
+    SELECT id, ROW_NUMBER() OVER (ORDER BY run_after, id) AS place FROM {jobs}
+    WHERE queue = %s AND dequeued_at IS NULL AND finished_at IS NULL AND run_after <= %s
+    ORDER BY run_after, id LIMIT %s
+) AS first_ones WHERE id IN ({keys})
 """
 
 
@@ -207,30 +208,23 @@ def _queued(number: int, is_more: bool, pace: float | None, waited: timedelta) -
 
 def _before(jobs: Sequence[Job]) -> dict[int, tuple[int, bool]]:
     """How many due jobs are before each of these in its queue, and whether there are more than were
-    counted. Only what stands between one and the next is counted, so nothing is counted twice."""
-    most = MOST_BEFORE // len(jobs)
+    counted. One query."""
+    queued: dict[str, list[Job]] = {}
+    for job in jobs:
+        queued.setdefault(job.queue, []).append(job)
     asked: list[str] = []
     parameters: list[object] = []
-    ordered = sorted(jobs, key=lambda job: (job.queue, job.run_after, job.pk))
-    sql = connection.ops.adapt_datetimefield_value
-    begin: tuple[str, datetime, int] = ("", LONG_AGO, 0)
-    for job in ordered:
-        if begin[0] != job.queue:
-            begin = (job.queue, LONG_AGO, 0)
-        asked.append(BEFORE.format(jobs=lifecycle.TABLE))
-        parameters += [job.pk, job.queue, sql(begin[1]), begin[2]]
-        parameters += [sql(job.run_after), job.pk, most + 1]
-        begin = (job.queue, job.run_after, job.pk)
-    between: dict[int, int] = dict(statements.fetch(" UNION ALL ".join(asked), parameters))
-    found: dict[int, tuple[int, bool]] = {}
-    queue, total, is_more = "", 0, False
-    for job in ordered:
-        if job.queue != queue:
-            queue, total, is_more = job.queue, 0, False
-        total += min(between[job.pk], most)
-        is_more |= between[job.pk] > most
-        found[job.pk] = (total, is_more)
-    return found
+    for queue, own in queued.items():
+        keys = ", ".join(["%s"] * len(own))
+        last = max(job.run_after for job in own)
+        asked.append(PLACES.format(jobs=lifecycle.TABLE, keys=keys))
+        parameters += [queue, connection.ops.adapt_datetimefield_value(last), MOST_BEFORE + 1]
+        parameters += [job.pk for job in own]
+    places: dict[int, int] = dict(statements.fetch(" UNION ALL ".join(asked), parameters))
+    return {
+        job.pk: (places[job.pk] - 1, False) if job.pk in places else (MOST_BEFORE, True)
+        for job in jobs
+    }
 
 
 def _pace() -> dict[str, float]:

@@ -224,6 +224,11 @@ def per_minute(length: timedelta) -> dict[str, float]:
     return {queue: number / minutes for queue, number in found.annotate(Sum("number"))}
 
 
+def counted_upto() -> datetime | None:
+    """Until when jobs have been counted."""
+    return TallyMark.objects.filter(pk=MARK).values_list("upto", flat=True).first()
+
+
 def last_hour() -> tuple[int, int]:
     """How many jobs ended in the last hour, and how many of them failed."""
     since = _slot(timezone.now() - timedelta(hours=1), FINE)
