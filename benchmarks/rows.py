@@ -64,8 +64,7 @@ def large(rows: int) -> Figures:
 
 
 def fill(rows: int, ended: datetime | None = None) -> None:
-    """Finished jobs, which ended then or now, waiting ones, and running ones: each kind as copies of
-    one job."""
+    """Finished jobs, which ended then or now, waiting and running ones: each as copies of one."""
     others = [User.objects.create(username=f"other{number}") for number in range(1, USERS)]
     now = timezone.now()
     at = ended or now

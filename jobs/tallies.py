@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import Sum
@@ -77,7 +78,9 @@ def roll() -> bool:
         return False
     since = max(mark.upto, now - DAY)
     upto = min(now - LAG, since + AT_ONCE)
-    counted = _count(since, upto)  # before the transaction: SQLite has one write lock
+    counted = statements.fetch(
+        *statement(since, upto)
+    )  # before the transaction: SQLite has one write lock
     with transaction.atomic():
         if not TallyMark.objects.filter(pk=MARK, upto=mark.upto).update(upto=upto):
             return False
@@ -98,7 +101,8 @@ def _wide(counted: list[statements.Row], width: int) -> list[statements.Row]:
     return [(*key, *numbers) for key, numbers in sums.items()]
 
 
-def _count(since: datetime, upto: datetime) -> list[statements.Row]:
+def statement(since: datetime, upto: datetime) -> tuple[str, list[Any]]:
+    """What counts the jobs that ended after the one moment and until the other, by minutes."""
     seconds = SECONDS[connection.vendor]
     sql = COUNT.format(
         minute=MINUTE[connection.vendor],
@@ -109,7 +113,7 @@ def _count(since: datetime, upto: datetime) -> list[statements.Row]:
         jobs=lifecycle.TABLE,
     )
     adapt = connection.ops.adapt_datetimefield_value
-    return statements.fetch(sql, [adapt(since), adapt(upto), f"{lifecycle.CANCELLED} %"])
+    return sql, [adapt(since), adapt(upto), f"{lifecycle.CANCELLED} %"]
 
 
 @dataclass

@@ -1,6 +1,7 @@
 """No page breaks an accessibility rule that axe knows, in light or in dark."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from django.utils import timezone
 from playwright.sync_api import Page
 
 from jobs import help_views, lifecycle
-from jobs.models import Batch, Job, Status
+from jobs.models import Batch, Job, QueuePause, Status
 from registry import services
 from registry.model_runs import services as runs
 from registry.model_runs import sheets
@@ -18,7 +19,9 @@ from registry.models import Group, Item
 from tests.browser.conftest import sign_in
 from tests.conftest import MODEL, drain
 from tests.jobs.test_batches import make_batch
+from tests.jobs.test_operations import make_cluster
 from tests.jobs.test_pages import make_job
+from tests.jobs.test_tallies import crowd, roll_all
 from tests.registry.model_runs.tables import load_rows, row_of
 from tests.registry.runs import Workflow, workflow
 
@@ -157,6 +160,33 @@ def test_axe_finds_nothing_on_any_page(
     sign_in(page, admin_user)
     problems += check(page, ["/jobs/workers/", failed.get_absolute_url(), "/jobs/"])
     problems += check(page, [f"/item/{dataset.handle}/delete/", f"/item/{person.handle}/delete/"])
+    assert not problems, "\n".join(problems)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_axe_finds_nothing_on_any_page_of_operators(
+    open_page: Callable[..., Page], user: User, admin_user: User, scheme: str, width: int
+) -> None:
+    crowd(admin_user, 60, 1)
+    make_batch(admin_user, "FAILED", "PENDING")
+    cluster = make_cluster(host="reef-with-a-long-name.example.org")
+    make_cluster(pid=2, beat_at=timezone.now() - timedelta(minutes=2))
+    make_job(user, status=Status.IN_PROGRESS, worker=f"{cluster.pk}:1", started_at=timezone.now())
+    make_job(user, status=Status.PENDING, queue="gone")
+    roll_all()
+    QueuePause.objects.create(queue="provena", by=admin_user, reason="Moving " + "x" * 90)
+    page = open_page(admin_user, viewport={"width": width, "height": 900}, color_scheme=scheme)
+    queue = "/jobs/workers/queue/provena/"
+    problems = check(page, ["/", "/jobs/workers/", queue])
+    page.goto("/jobs/workers/")
+    page.get_by_role("region", name="The last hour").get_by_text("The figures").click()
+    problems += look(page, "the figures of a chart")
+    QueuePause.objects.update(ended_at=timezone.now())
+    problems += check(page, ["/jobs/workers/", queue, "/jobs/workers/wake-up/"])
+    page.get_by_role("button", name="Launch").click()
+    page.get_by_role("region", name="What was launched").wait_for()
+    problems += look(page, "wake-ups under way")
     assert not problems, "\n".join(problems)
 
 

@@ -14,9 +14,10 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from jobs import batch_views, lifecycle, progress, timings
+from jobs import batch_views, lifecycle, progress, stuck, tallies, timings
 from jobs.details import neighbours
-from jobs.models import FINISHED, Batch, Job, Workflow
+from jobs.models import Batch, Job, Workflow
+from jobs.stuck import LATELY
 from provena.paging import keyset
 
 pytestmark = pytest.mark.django_db
@@ -76,7 +77,7 @@ def crowd(user: User, rare: User, make_user: Callable[..., User]) -> Batch:
     return batch
 
 
-def check(sql: str, parameters: Any, index: str) -> None:
+def check(sql: str, parameters: Any, index: str, *, sorts: bool = False) -> None:
     """The statement reads few rows, which PostgreSQL tells, or uses that index, which SQLite does:
     PostgreSQL may take another index that serves as well."""
     with connection.cursor() as cursor:
@@ -84,7 +85,7 @@ def check(sql: str, parameters: Any, index: str) -> None:
             cursor.execute(f"EXPLAIN QUERY PLAN {sql}", parameters)
             plan = "\n".join(str(row[-1]) for row in cursor.fetchall())
             assert index in plan, plan
-            assert "TEMP B-TREE" not in plan, plan
+            assert sorts or "TEMP B-TREE" not in plan, plan
         else:
             cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}", parameters)
             found = cursor.fetchone()[0]
@@ -133,10 +134,17 @@ def test_every_hot_query_uses_its_index(crowd: Batch, user: User, rare: User) ->
     check_queryset(jobs.failed()[:6], "job_failed")
     due = Job.objects.waiting().filter(queue="provena", run_after__lte=now)
     check_queryset(due.order_by("run_after", "id")[:1], "job_waiting")
-    recent = Job.objects.filter(
-        status__in=FINISHED, finished_at__gt=now - timedelta(minutes=5)
-    ).order_by()
-    check_queryset(recent[:26], "job_finished")
+    recent = Job.objects.filter(finished_at__isnull=False, finished_at__gt=now - LATELY)
+    check_queryset(recent.order_by("-finished_at")[:200], "job_finished")
+    check_queryset(jobs.failed().filter(batch=None)[:7], "job_failed_alone")
+    strays = Job.objects.waiting().filter(queue__gt="provena").order_by("queue")
+    check_queryset(strays[:25], "job_waiting")
+    due = Job.objects.waiting().filter(queue__in=["provena"], run_after__lte=now).order_by()
+    check_queryset(due.values_list("queue")[:26], "job_waiting")
+    places = stuck.PLACES.format(jobs="jobs_job", keys="%s, %s")
+    check(places, ["provena", moment, 100, first, first + 5], "job_waiting")
+    sql, parameters = tallies.statement(now - timedelta(minutes=5), now)
+    check(sql, parameters, "job_finished", sorts=True)
     check_queryset(timings.recent().values_list(*timings.COLUMNS)[:FEW], "job_finished")
 
 
