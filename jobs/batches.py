@@ -1,4 +1,5 @@
-"""What people do to many jobs of a batch at once: the same as `jobs.lifecycle` does to one of them.
+"""What people do to many jobs of a batch at once: the same as `jobs.lifecycle` does to one of them,
+with the start of a batch whose payloads are in the database already.
 
 Each act is one transaction. It locks the jobs that it is about, so each of them changes once and
 has one event, whatever workers and other people do at the same moment: on PostgreSQL row by row, in
@@ -11,10 +12,13 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from django.db import connection, transaction
-from django.db.models import DateTimeField, IntegerField, QuerySet, Value
+from django.db.models import DateTimeField, F, IntegerField, QuerySet, Value, Window
+from django.db.models.expressions import Expression
+from django.db.models.functions import RowNumber
 from django.utils import timezone
 
 from jobs import lifecycle, outcomes, wakeup
+from jobs.definitions import PermanentError
 from jobs.lifecycle import NotPossible
 from jobs.models import Batch, Job, JobEvent, JobQuerySet, Status
 
@@ -27,7 +31,43 @@ NOTE = (
     "(job_id, kind, attempt, message, remedy, traceback, log, by_id, at) {jobs}"
 )
 
+LAUNCH = f"INSERT INTO {lifecycle.TABLE} ({{columns}}) {{rows}}"
+
 Fields = Callable[[str], dict[str, Any]]
+
+
+def launch(
+    *, sub_type: str, rows: "QuerySet[Any, Any]", payload: Expression, owner: "User", title: str
+) -> Batch:
+    """Add a batch with one PENDING job for each of these rows, in their order and in the caller's
+    transaction, by one statement: all are there, or none, and nobody waits long for the lock.
+
+    `rows` have a unique order and the `session_id` that their job is to have; `payload` is an
+    expression on them that gives its payload as JSON. Only its own attempt will check that it fits.
+
+    Raises UnknownKind, or PermanentError for no row at all.
+    """
+    total = rows.count()
+    if not total:
+        raise PermanentError("A batch needs at least one record.")
+    batch = Batch.objects.create(owner=owner, title=title, total=total)
+    order: Any = list(rows.query.order_by)
+    columns: dict[str, Any] = {
+        "session_id": F("session_id"),
+        "payload": payload,
+        "batch_index": Window(RowNumber(), order_by=order) - 1,
+    }
+    like = lifecycle.of_batch(sub_type, batch)
+    for field in Job._meta.concrete_fields:
+        value = getattr(like, field.attname)
+        if field.attname in lifecycle.SHARED and value is not None:
+            kept_as = getattr(field, "target_field", field)
+            columns[field.attname] = Value(value, output_field=kept_as)
+    sql, parameters = rows.values_list(*columns.values()).query.sql_with_params()
+    with connection.cursor() as cursor:
+        cursor.execute(LAUNCH.format(columns=", ".join(columns), rows=sql), parameters)
+    wakeup.announce()
+    return batch
 
 
 def retry_failed(batch: Batch, *, by: "User | None") -> int:

@@ -177,14 +177,7 @@ def submit_batch(
         raise PermanentError("A batch needs at least one record.")
     kind = definitions.job_kind(sub_type)
     batch = Batch.objects.create(owner=owner, title=title, total=len(payloads))
-    first = Job(
-        owner=owner,
-        type=kind.type,
-        sub_type=kind.sub_type,
-        queue=kind.queue,
-        max_attempts=kind.max_attempts,
-        batch=batch,
-    )
+    first = of_batch(sub_type, batch)
     shared = {column: getattr(first, column) for column in SHARED}
     jobs = (
         (session_id, kind.check_payload(payload).model_dump(mode="json", exclude_none=True), index)
@@ -196,6 +189,19 @@ def submit_batch(
         rows.add(Job, OWN, chunk, anew=True, shared=shared)
     wakeup.announce()
     return batch
+
+
+def of_batch(sub_type: str, batch: Batch) -> Job:
+    """A PENDING job of the batch as all of them are, not saved. Raises UnknownKind."""
+    kind = definitions.job_kind(sub_type)
+    return Job(
+        owner=batch.owner,
+        type=kind.type,
+        sub_type=kind.sub_type,
+        queue=kind.queue,
+        max_attempts=kind.max_attempts,
+        batch=batch,
+    )
 
 
 def submit_next(job: Job, payload: Payload | Mapping[str, Any]) -> Job:

@@ -10,7 +10,7 @@ class RegistryConfig(AppConfig):
     def ready(self) -> None:
         from jobs import definitions
         from registry import checks, presentation, search, workflows  # noqa: F401 - they register
-        from registry.model_runs import workflows as model_runs  # noqa: F401 - it registers, too
+        from registry.model_runs import table_jobs  # noqa: F401 - it and what it needs register, too
 
         definitions.describe_subjects(presentation.subjects)
         post_migrate.connect(search.rebuild_if_empty, sender=self)

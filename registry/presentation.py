@@ -1,11 +1,13 @@
 """Items as people read them: an item's overview, its texts by field, and what jobs are about."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from django.contrib.auth.models import User
+from django.urls import reverse
 
 from jobs import progress
 from jobs.definitions import Subject
@@ -14,8 +16,10 @@ from registry import references
 from registry.kinds import shape
 from registry.kinds.runs import ModelRun
 from registry.kinds.shape import Path, Shape
-from registry.models import Item
+from registry.models import Item, RunSheet
 from registry.references import Named
+
+_SHEET = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")  # an item's id has a slash
 
 
 @dataclass(frozen=True)
@@ -54,9 +58,12 @@ def texts(item: Item) -> list[tuple[str, str]]:
 
 
 def subjects(user: User, handles: Iterable[str]) -> Mapping[str, Subject]:
-    """What jobs are about, as far as `user` may read it: one query for all of them."""
-    found = Item.objects.granted_to(user).filter(handle__in=set(handles))
-    return {
+    """What jobs are about, items and tables of runs, as far as `user` may read it: one query for
+    all of either."""
+    wanted = set(handles)
+    tables = {text for text in wanted if _SHEET.fullmatch(text)}
+    found = Item.objects.granted_to(user).filter(handle__in=wanted - tables)
+    return _sheets(user, tables) | {
         item.handle: Subject(
             f"{item.display_name or item.handle}{', deleted' if item.deleted_at else ''}",
             item.get_absolute_url(),
@@ -80,6 +87,20 @@ def failed(items: Iterable[Item]) -> set[int]:
         jobs = Job.objects.failed().filter(session_id__in=sessions.values())
         bad |= {str(session) for session in jobs.values_list("session_id", flat=True)}
     return {item.pk for item in shown if {workflows[item.pk], sessions.get(item.pk)} & bad}
+
+
+def _sheets(user: User, ids: set[str]) -> dict[str, Subject]:
+    """The user's tables of runs, by their ids; those that are gone are told as such."""
+    if not ids:
+        return {}
+    there = {str(sheet.pk): sheet for sheet in RunSheet.objects.filter(pk__in=ids)}
+    gone = {one: Subject("a table that was discarded", reverse("run-sheets")) for one in ids}
+    own = {
+        one: Subject(sheet.file_name, sheet.get_absolute_url())
+        for one, sheet in there.items()
+        if sheet.owner_id == user.pk
+    }
+    return {one: subject for one, subject in gone.items() if one not in there} | own
 
 
 def words_of(choice: str) -> str:

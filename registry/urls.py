@@ -14,6 +14,7 @@ from registry.views import (
     prov,
     runs,
     settings,
+    sheet_check,
     sheets,
 )
 
@@ -63,6 +64,8 @@ urlpatterns = [
     path("runs/jobs/<uuid:session_id>/", runs.follow, name="run-job"),
     path("runs/sheets/", sheets.upload, name="run-sheets"),
     path("runs/sheets/<uuid:sheet_id>/", sheets.sheet, name="run-sheet"),
+    path("runs/sheets/<uuid:sheet_id>/check/", sheet_check.follow, name="run-sheet-check"),
+    path("runs/sheets/<uuid:sheet_id>/check/again/", sheet_check.again, name="run-sheet-again"),
     path("runs/sheets/<uuid:sheet_id>/faulty.csv", sheets.faulty_csv, name="run-sheet-faulty"),
     path("runs/sheets/<uuid:sheet_id>/rows/<int:number>/", sheets.row, name="run-sheet-row"),
     path("runs/sheets/<uuid:sheet_id>/submit/", sheets.submit, name="run-sheet-submit"),

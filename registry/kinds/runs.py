@@ -94,12 +94,12 @@ def fingerprint_of(record: Mapping[str, Any]) -> str:
     the order of keys or of datasets only."""
     ordered = dict(record)
     for side in ("inputs", "outputs"):
-        ordered[side] = sorted(record[side], key=_canonical)
+        if len(record[side]) > 1:
+            ordered[side] = sorted(record[side], key=_canonical)
     return hashlib.sha256(_canonical(ordered).encode()).hexdigest()
 
 
-def _canonical(value: Any) -> str:
-    return json.dumps(value, sort_keys=True, separators=(",", ":"))
+_canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
 
 @register

@@ -39,6 +39,8 @@ _EWKT = re.compile("SRID=([0-9]{1,9});(.+)", re.DOTALL)
 def _printable(text: str) -> str:
     """Refuse what no database, form or PROV document carries through unchanged, and text that
     only looks empty."""
+    if _is_plain(text) and text.strip(" "):
+        return text
     for character in text:
         if unicodedata.category(character) in {"Cc", "Cs"} and character not in "\n\t":
             raise ValueError(f"the character U+{ord(character):04X} cannot be stored; remove it")
@@ -47,8 +49,16 @@ def _printable(text: str) -> str:
     return text
 
 
+def _is_plain(text: str) -> bool:
+    """True for letters, digits, signs and blanks of ASCII alone: most texts of large tables, which
+    so need no look at each character."""
+    return text.isascii() and text.isprintable()
+
+
 def _one_line(text: str) -> str:
     """Names and addresses: no line breaks, and nothing that makes text read backwards."""
+    if _is_plain(text):
+        return text
     for character in text:
         if character in _LINE_ENDS or unicodedata.bidirectional(character) in _REORDERING:
             raise ValueError(f"the character U+{ord(character):04X} cannot be part of one line")

@@ -96,9 +96,13 @@ class Checker:
 
     def _others(self, wanted: set[str], numbers: set[int]) -> dict[str, int]:
         """The other rows of the sheet that say the same, the first of each."""
-        rows_of = SheetRow.objects.filter(sheet=self._sheet, fingerprint__in=wanted)
-        others = rows_of.exclude(number__in=numbers).order_by("-number")
-        return {one or "": number for one, number in others.values_list("fingerprint", "number")}
+        # Of all sheets, for of one SQLite would read all its rows instead of those few.
+        same = SheetRow.objects.filter(fingerprint__in=wanted).order_by("-number")
+        return {
+            fingerprint or "": number
+            for fingerprint, number, sheet in same.values_list("fingerprint", "number", "sheet")
+            if self._sheet and sheet == self._sheet.pk and number not in numbers
+        }
 
 
 def _warnings(

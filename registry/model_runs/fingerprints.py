@@ -10,7 +10,7 @@ from django.db import connection
 
 from jobs.models import UNFINISHED, Job, Status
 from registry.model_runs.records import CHUNK
-from registry.models import Item, SheetRow
+from registry.models import Item, RunSheet, SheetRow
 
 
 @dataclass(frozen=True)
@@ -49,15 +49,18 @@ def _registered(fingerprints: Collection[str], user: User) -> dict[str, Same]:
 
 def _submitted(fingerprints: Collection[str], user: User) -> dict[str, Same]:
     """Rows that wait for their run, or whose job failed."""
-    rows = SheetRow.objects.filter(submission__isnull=False, sheet__owner=user)
-    rows = rows.select_related("sheet").defer("cells", "record", "faults")
     found: dict[str, Same] = {}
     for chunk in _chunks(fingerprints):
-        matching = list(rows.filter(fingerprint__in=chunk))
+        # Of everybody, for SQLite would read all rows of the user's instead of those few.
+        rows = SheetRow.objects.filter(fingerprint__in=chunk).defer("cells", "record", "faults")
+        submitted = [row for row in rows if row.submission]
+        sheets = RunSheet.objects.filter(owner=user).in_bulk({row.sheet_id for row in submitted})
+        matching = [row for row in submitted if row.sheet_id in sheets]
         own = _states({row.session_id for row in matching})
         launches = _states({row.submission for row in matching if row.submission})
         for row in matching:
-            what = f"row {row.number} of {row.sheet.file_name}, submitted before"
+            file_name = sheets[row.sheet_id].file_name
+            what = f"row {row.number} of {file_name}, submitted before"
             if row.session_id in own:
                 is_failed = own[row.session_id] == Status.FAILED
                 same = Same(what, row.session_id if is_failed else None)

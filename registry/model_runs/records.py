@@ -107,7 +107,6 @@ class Lookup:
     def fault(self, handle: str, subtype: str, role: str) -> tuple[str, bool]:
         """What is wrong with naming this item as a complete one of that kind (empty if nothing is),
         and whether it is only that the user may not read it."""
-        wanted = kinds.kind(subtype)
         item = self._items.get(handle)
         if item is None:
             return f"{role}: there is no item {handle}. Check the id.", False
@@ -116,6 +115,7 @@ class Lookup:
         if not self._may_read(handle):
             return f"{role}: you may not read {handle}. Ask its owner for access.", True
         if item.subtype != subtype:
+            wanted = kinds.kind(subtype)
             return f"{role}: {handle} is {item.kind.a_label()}, not {wanted.a_label()}.", False
         if not item.is_complete:
             return f"{role}: {handle} is only a reserved id. Complete it first.", False
@@ -337,13 +337,13 @@ def _missing(
 def _datasets(
     info: dict[str, Any], record: RunRecord, side: str, lookup: Lookup
 ) -> Iterator[Finding]:
-    word = SIDES[side]
+    word, uses = SIDES[side], _uses(info, side)
     for index, used in enumerate(getattr(record, side)):
         path = (side, index)
-        if info and used.dataset_template_id not in _uses(info, side):
+        if info and used.dataset_template_id not in uses:
             text = (
                 f"{used.dataset_template_id} is none of the {word} templates of this workflow. "
-                f"They are: {', '.join(_uses(info, side)) or 'none'}."
+                f"They are: {', '.join(uses) or 'none'}."
             )
             yield Finding((*path, "dataset_template_id"), text)
         role = f"{word.capitalize()} dataset for template {used.dataset_template_id}"

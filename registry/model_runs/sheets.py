@@ -10,19 +10,20 @@ from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db import transaction
-from django.db.models import Exists, OuterRef
+from django.db import connection, transaction
+from django.db.models import Exists, Func, IntegerField, Max, OuterRef
 
 from jobs import batches, lifecycle
 from jobs.models import Batch, Job, Status
 from registry.access import Level
 from registry.model_runs import columns as headers
-from registry.model_runs import fingerprints, records, rows, spreadsheet
+from registry.model_runs import fingerprints, records, rows, spreadsheet, waiting
 from registry.model_runs.checking import LODGE, Checker, mark
 from registry.model_runs.columns import ERROR, JOB, ROW, RUN, STATUS, Columns
 from registry.model_runs.records import Lookup
 from registry.model_runs.spreadsheet import Readable
 from registry.models import RunSheet, SheetRow
+from registry.models.sheets import FORCED, WARNED
 from registry.services import rules
 from registry.services.rules import Refused
 
@@ -42,8 +43,9 @@ class Submission:
     retried: int
 
 
-def load(*, stream: Readable, file_name: str, owner: User) -> RunSheet:
-    """Read a table and check all its rows. Returns the sheet, with what was found in each.
+def load(*, stream: Readable, file_name: str, owner: User, aside: bool = False) -> RunSheet:
+    """Read a table and check all its rows; if `aside` and they are many, by a job. Returns the
+    sheet, with what was found in each row by then.
 
     Raises NotAllowed, or Refused for a file that is no table of model runs: each with one message.
     """
@@ -54,19 +56,25 @@ def load(*, stream: Readable, file_name: str, owner: User) -> RunSheet:
     _, header = next(table.rows, (0, []))
     if not header:
         raise Refused("The file is empty.")
-    lookup = Lookup(owner)
-    layout = headers.layout_for(headers.marked_template(header), owner, lookup)
-    columns = headers.read_header(header, layout)
-    sheet = RunSheet.objects.create(
+    layout = headers.layout_for(headers.marked_template(header), owner)
+    sheet = RunSheet(
         owner=owner,
         template=layout.template,
         file_name=file_name[:200] or "a file without a name",
         separator=table.separator,
         columns=header,
-        warnings=columns.warnings,
+        warnings=headers.read_header(header, layout).warnings,
     )
+    parts, count = waiting.parts_of(table.rows)
+    if not count:
+        raise Refused("The file has a header and no row below it.")
+    with transaction.atomic():
+        waiting.keep(sheet, parts, count)
+        if aside and count > waiting.AT_ONCE:
+            waiting.start(sheet, owner)
+            return sheet
     try:
-        _keep_rows(sheet, table.rows, Checker(columns, owner, lookup))
+        waiting.check(sheet, owner)
     except BaseException:
         sheet.delete()
         raise
@@ -88,6 +96,7 @@ def mend(*, sheet: RunSheet, number: int, cells: Sequence[str], by: User) -> She
     layout = headers.layout_for(sheet.template.handle, by, lookup)
     checker = Checker(headers.read_header(sheet.columns, layout), by, lookup, sheet)
     with transaction.atomic():
+        held = _held(sheet)
         row = sheet.rows.select_for_update().get(number=number)
         if row.state == State.SUBMITTED:
             raise Refused(f"Row {number} was submitted meanwhile. Its job tells what became of it.")
@@ -96,36 +105,46 @@ def mend(*, sheet: RunSheet, number: int, cells: Sequence[str], by: User) -> She
         if former and former != checked.fingerprint:
             for twin in sheet.rows.filter(fingerprint=former, state=State.EXISTING)[:CHUNK]:
                 _checked_again(sheet, twin, twin.cells, checker)
+        _count(held)
     return checked
 
 
 def force(*, sheet: RunSheet, by: User, number: int | None = None) -> int:
     """Take rows that exist already as new ones, because the user says so: that one, or all. Returns
-    how many. Raises NotAllowed."""
+    how many. Raises NotAllowed, or Refused."""
     rules.need_level(by, Level.WRITE)
-    found = sheet.rows.filter(state=State.EXISTING)
-    if number is not None:
-        found = found.filter(number=number)
-    return found.update(state=State.NEW, is_forced=True)
+    with transaction.atomic():
+        held = _held(sheet)
+        found = sheet.rows.filter(state=State.EXISTING)
+        if number is not None:
+            found = found.filter(number=number)
+        count = found.update(state=State.NEW, is_forced=True)
+        _count(held)
+    return count
 
 
 def leave_out(*, sheet: RunSheet, by: User) -> int:
-    """Take back what `force` said. Returns of how many rows. Raises NotAllowed."""
+    """Take back what `force` said. Returns of how many rows. Raises NotAllowed, or Refused."""
     rules.need_level(by, Level.WRITE)
-    found = sheet.rows.filter(state=State.NEW, is_forced=True)
-    return found.update(state=State.EXISTING, is_forced=False)
+    with transaction.atomic():
+        held = _held(sheet)
+        found = sheet.rows.filter(state=State.NEW, is_forced=True)
+        count = found.update(state=State.EXISTING, is_forced=False)
+        _count(held)
+    return count
 
 
 def discard(*, sheet: RunSheet, by: User) -> bool:
-    """Forget a sheet, or of one that was submitted the rows that were not. True if it is gone.
-    Raises NotAllowed."""
+    """Forget a sheet, or of one that was submitted the rows that were not. True if it is gone. If
+    a job checks it, that ends. Raises NotAllowed, or Refused."""
     rules.need_level(by, Level.WRITE)
     with transaction.atomic():
-        _hold(sheet)
+        held = waiting.hold(sheet)
         sheet.rows.exclude(state=State.SUBMITTED).delete()
         if sheet.rows.exists():
+            _count(held)
             return False
-        sheet.delete()
+        held.delete()
         return True
 
 
@@ -136,21 +155,22 @@ def submit(*, sheet: RunSheet, by: User) -> Submission:
     Raises NotAllowed, or Refused if no row is left to register.
     """
     rules.need_level(by, Level.WRITE)
-    job = None
+    job, count = None, 0
     with transaction.atomic():
-        _hold(sheet)
+        held = _held(sheet)
         retried = _retry(sheet, by)
         _leave_out_submitted(sheet)
         new = sheet.rows.filter(state=State.NEW)
-        count = new.count()
-        if count:
+        if new.exists():
             job = lifecycle.submit(
                 sub_type="MODEL_RUN_BATCH_SUBMIT",
                 payload={"records": [], "sheet": sheet.pk, "name": sheet.file_name},
                 owner=by,
                 subject=sheet.template.handle,
             )
-            new.update(state=State.SUBMITTED, submission=job.session_id)
+            count = new.update(state=State.SUBMITTED, submission=job.session_id)
+            held.launches.append(str(job.session_id))
+        _count(held)
     if not count and not retried:
         raise Refused("No row of this sheet is left to register.")
     return Submission(job, count, retried)
@@ -162,31 +182,29 @@ def take_back(*, sheet: RunSheet, by: User) -> int:
     Raises NotAllowed."""
     rules.need_level(by, Level.WRITE)
     with transaction.atomic():
-        _hold(sheet)
-        submitted = sheet.rows.filter(submission__isnull=False)
-        ids = [one for one in set(submitted.values_list("submission", flat=True)) if one]
+        held = _held(sheet)
         # Held, so that nobody tries one again meanwhile.
-        failed = Job.objects.select_for_update().filter(session_id__in=ids, status=Status.FAILED)
-        taken = list(failed.values_list("session_id", flat=True))
-        return submitted.filter(submission__in=taken).update(state=State.NEW, submission=None)
-
-
-def submitted_rows(submission: UUID) -> Iterator[SheetRow]:
-    """The rows that were submitted together, in the order of the sheet, without their cells."""
-    found = SheetRow.objects.filter(submission=submission).order_by("number")
-    return found.only("record", "number", "session_id", "is_forced").iterator(CHUNK)
+        launches = Job.objects.select_for_update().filter(session_id__in=held.launches)
+        taken = list(launches.failed().values_list("session_id", flat=True))
+        rows_of = sheet.rows.filter(submission__isnull=False, submission__in=taken)
+        count = rows_of.update(state=State.NEW, submission=None)
+        held.launches = [one for one in held.launches if UUID(one) not in taken]
+        _count(held)
+    return count
 
 
 def faulty(sheet: RunSheet) -> Iterator[list[str]]:
     """The header and the faulty rows as they were written, each with its number and what is wrong,
     as a table to mend and upload again. Cells beyond the header keep a column without one."""
     found = sheet.rows.filter(state=State.FAULTY)
-    widest = max((len(row.cells) for row in found.only("cells").iterator(CHUNK)), default=0)
+    length = f"JSON{'B' if connection.vendor == 'postgresql' else ''}_ARRAY_LENGTH"
+    cells_of = Func("cells", function=length, output_field=IntegerField())
+    widest = found.order_by().aggregate(most=Max(cells_of))["most"] or 0
     header = list(sheet.columns) + [""] * (widest - len(sheet.columns))
     names = [text.strip().casefold() for text in header]
     first, last = ([name] * (name not in names) for name in (ROW, ERROR))
     yield [*first, *header, *last]
-    for row in found.iterator(CHUNK):
+    for row in found.defer("record").iterator(CHUNK):
         filled = {ROW: str(row.number), ERROR: " ".join(told(row.faults, header))}
         cells = itertools.zip_longest(names, row.cells, fillvalue="")
         own = [filled.get(name, cell) for name, cell in cells]
@@ -242,24 +260,21 @@ def _job_rows(jobs: Any, columns: Columns) -> Iterator[list[str]]:
         yield rows.cells(record, columns, system)
 
 
-def _keep_rows(sheet: RunSheet, table: Iterator[tuple[int, list[str]]], checker: Checker) -> None:
-    """Check and write the rows in pieces, so that nobody waits long for the database."""
-    count = 0
-    while chunk := list(itertools.islice(table, CHUNK)):
-        checked = checker.check(chunk)
-        for row in checked:
-            row.sheet = sheet
-        SheetRow.objects.bulk_create(checked)
-        count += len(checked)
-    if not count:
-        raise Refused("The file has a header and no row below it.")
-    sheet.is_ready = True
-    sheet.save(update_fields=["is_ready"])
+def _held(sheet: RunSheet) -> RunSheet:
+    """A sheet that is ready, so that of two who act on it at once the second finds what the first
+    has done. Raises Refused."""
+    held = waiting.hold(sheet)
+    if not held.is_ready:
+        raise Refused("This table is still being checked. Wait until that is done.")
+    return held
 
 
-def _hold(sheet: RunSheet) -> None:
-    """So that of two who act on a sheet at once the second finds what the first has done."""
-    RunSheet.objects.select_for_update().get(pk=sheet.pk)
+def _count(held: RunSheet) -> None:
+    """Count the rows of a sheet anew, after they were changed, and save it."""
+    forced = held.rows.filter(state=State.NEW, is_forced=True)
+    warned = held.rows.filter(warnings__isnull=False)
+    held.tally = held.counts() | {FORCED: forced.count(), WARNED: warned.count()}
+    held.save(update_fields=["tally", "launches"])
 
 
 def _checked_again(sheet: RunSheet, row: SheetRow, cells: list[str], checker: Checker) -> SheetRow:
@@ -282,11 +297,16 @@ def _retry(sheet: RunSheet, by: User) -> int:
 
 
 def _leave_out_submitted(sheet: RunSheet) -> None:
-    """Find the new rows that were submitted with another sheet since this one was checked. What is
+    """Find the new rows that were submitted with another sheet since this one was uploaded. What is
     missed, because it is being submitted at this moment, its job finds."""
-    submitted = SheetRow.objects.filter(submission__isnull=False, sheet__owner=sheet.owner_id)
-    same = submitted.filter(fingerprint=OuterRef("fingerprint"))
-    found = list(sheet.rows.filter(Exists(same), state=State.NEW, is_forced=False))
+    launches = RunSheet.objects.filter(owner=sheet.owner_id).values_list("launches", flat=True)
+    jobs = Job.objects.filter(session_id__in=list(itertools.chain(*launches)))
+    since = list(jobs.filter(created_at__gt=sheet.created_at).values_list("session_id", flat=True))
+    if not since:
+        return
+    same = SheetRow.objects.filter(submission__isnull=False, submission__in=since)
+    new = sheet.rows.filter(state=State.NEW, is_forced=False)
+    found = list(new.filter(fingerprint__in=same.values("fingerprint")))
     earlier = fingerprints.earlier({row.fingerprint or "" for row in found}, sheet.owner)
     left_out = [row for row in found if row.fingerprint in earlier]
     for row in left_out:

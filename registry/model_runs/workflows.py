@@ -1,4 +1,4 @@
-"""The jobs of model runs: lodging one, changing one, and launching a batch of them.
+"""The jobs of a model run: lodging it, and changing it. Those of many are in `table_jobs`.
 
 Payload and result keys are wire facts (domain reference, 4.1). Each job acts with the rights that
 its owner has when it runs, and checks everything again: what was right in the request may no longer
@@ -6,23 +6,22 @@ be.
 """
 
 from typing import Any
-from uuid import UUID
 
 from django.contrib.auth.models import User
 from django.urls import reverse
 
-from jobs import definitions, lifecycle
+from jobs import definitions
 from jobs.definitions import Link, Payload, PermanentError
-from jobs.models import Batch, Job, Status
+from jobs.models import Job, Status
 from jobs.worker import Run
 from registry import references, services
 from registry.access import Level, Role
 from registry.kinds import Findings
 from registry.kinds.runs import ModelRun, RecordStatus, RunRecord, fingerprint_of
-from registry.model_runs import fingerprints, records, sheets
+from registry.model_runs import fingerprints, records
 from registry.model_runs.records import Lookup
 from registry.model_runs.services import changeable, known_run
-from registry.models import HANDLE, Item, RunSheet
+from registry.models import HANDLE, Item
 from registry.provenance import documents, relations
 from registry.provenance.relations import RunParts
 from registry.services import Refused, rules
@@ -78,21 +77,6 @@ class Lodged(Payload):
 
 class LodgeResult(Payload):
     record: Lodged
-
-
-class BatchPayload(Payload):
-    """Records, or the sheet whose rows were submitted by this job. `name` is that of the file which
-    they came from, if they did."""
-
-    records: list[dict[str, Any]]
-    user_info: str = ""
-    once: bool = False
-    sheet: UUID | None = None
-    name: str = ""
-
-
-class BatchResult(Payload):
-    batch_id: UUID
 
 
 @definitions.job(
@@ -192,55 +176,6 @@ def update_lodge_only(run: Run, payload: UpdateLodgeOnlyPayload) -> None:
     _relodged(payload.model_run_record_id, run, payload.revalidate)
 
 
-@definitions.job(
-    type="PROV_LODGE",
-    sub_type="MODEL_RUN_BATCH_SUBMIT",
-    title="Launch Batch of Model Runs",
-    payload=BatchPayload,
-    result=BatchResult,
-    timeout=600,
-    started_by="submitting a table or a file of model runs",
-    named_by="name",
-)
-def submit_batch(run: Run, payload: BatchPayload) -> BatchResult:
-    """Launch one job for each record, in order; each is checked by its own job."""
-    rows = list(sheets.submitted_rows(run.job.session_id)) if payload.sheet else []
-    wanted: list[tuple[dict[str, Any], bool, int | None]]
-    wanted = [(row.record or {}, not row.is_forced, row.number) for row in rows]
-    wanted += [(record, payload.once, None) for record in payload.records]
-    payloads = [
-        LodgePayload(
-            record=record, revalidate=True, user_info=payload.user_info, once=once, row=number
-        )
-        for record, once, number in wanted
-    ]
-    name = payload.name
-    if payload.sheet:
-        sheet = RunSheet.objects.filter(pk=payload.sheet).first()
-        if sheet is None:
-            raise PermanentError(
-                "The table that it was to launch is no longer there.",
-                remedy="Upload the table again and submit that. A retry cannot bring it back.",
-            )
-        name = sheet.file_name
-    runs = f"{len(payloads):,} model run{'s' if len(payloads) != 1 else ''}"
-    batch = lifecycle.submit_batch(
-        sub_type="MODEL_RUN_PROV_LODGE",
-        payloads=payloads,
-        owner=run.owner,
-        title=f"{runs} of {name}" if name else runs,
-        session_ids=[row.session_id for row in rows] or None,
-    )
-    return BatchResult(batch_id=batch.pk)
-
-
-def batch_links(user: User, batch: Batch) -> list[Link]:
-    """What is offered for a batch of runs: to its owner its table, with what became of each row."""
-    if batch.owner_id != user.pk:
-        return []
-    return [Link("Download CSV", reverse("run-batch-csv", args=[batch.pk]))]
-
-
 def mending(user: User, job: Job) -> list[Link]:
     """Of a run that was not registered or changed: to its owner the form with what was typed."""
     if job.status != Status.FAILED or job.owner_id != user.pk:
@@ -256,16 +191,8 @@ def mending(user: User, job: Job) -> list[Link]:
     return [Link(label, f"{reverse(form, args=[handle])}?job={job.session_id}")]
 
 
-def launched(user: User, job: Job) -> list[Link]:
-    """To the batch that a job has launched."""
-    batch = (job.result or {}).get("batch_id")
-    return [Link("Open the batch", reverse("batch-detail", args=[batch]))] if batch else []
-
-
-definitions.offer_batch_links("MODEL_RUN_PROV_LODGE", batch_links)
 definitions.offer_job_links("MODEL_RUN_PROV_LODGE", mending)
 definitions.offer_job_links("MODEL_RUN_UPDATE", mending)
-definitions.offer_job_links("MODEL_RUN_BATCH_SUBMIT", launched)
 
 
 def _record(data: dict[str, Any]) -> RunRecord:

@@ -19,7 +19,7 @@ from registry.models.items import (
     Revision,
     Tombstone,
 )
-from registry.models.sheets import RunSheet, SheetRow
+from registry.models.sheets import RunSheet, SheetPart, SheetRow
 
 __all__ = [
     "FIRST_NUMBER",
@@ -39,6 +39,7 @@ __all__ = [
     "Relation",
     "Revision",
     "RunSheet",
+    "SheetPart",
     "SheetRow",
     "Tombstone",
 ]

@@ -1,21 +1,37 @@
 """Sheets of model runs: uploaded tables, kept while their rows are checked, mended and
 submitted."""
 
+import json
 import uuid
-from collections.abc import Collection
+import zlib
+from collections.abc import Sequence
+from typing import Any
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Count
+from django.db.models import Count, Q
 from django.urls import reverse
 from django.utils import timezone
 
 from registry.models.items import Item
 
+# In a tally, beside the states: rows that wait for their check; and of those that are checked, what
+# are to be registered although they exist, and of which something looks odd.
+WAITING, FORCED, WARNED = "WAITING", "FORCED", "WARNED"
+
+
+class RunSheetQuerySet(models.QuerySet["RunSheet"]):
+    """Filters on sheets, named as adjectives."""
+
+    def shown(self) -> "RunSheetQuerySet":
+        """Those that are ready, and those that a job makes ready."""
+        return self.filter(Q(is_ready=True) | Q(check_job__isnull=False))
+
 
 class RunSheet(models.Model):
-    """An uploaded table of model runs of one workflow template. Its rows are seen once all of them
-    are there: `is_ready`."""
+    """An uploaded table of model runs of one workflow template. It is ready once all its rows are
+    checked. Only the writers of `model_runs` change its rows, and they keep its `tally`: counting
+    200,000 rows for each page would be slow."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     owner = models.ForeignKey(
@@ -29,8 +45,20 @@ class RunSheet(models.Model):
     separator = models.CharField(max_length=1, default=",", help_text="Between its cells.")
     columns = models.JSONField(help_text="The header, in the order of the cells of each row.")
     warnings = models.JSONField(default=list)
-    is_ready = models.BooleanField(default=False)
+    is_ready = models.BooleanField(default=False, help_text="All its rows are checked.")
+    check_job = models.UUIDField(
+        null=True, help_text="Session id of the job that checks its rows, where they are many."
+    )
+    launches = models.JSONField(
+        default=list, help_text="Session ids of the jobs that launch what was submitted of it."
+    )
+    tally = models.JSONField(
+        default=dict,
+        help_text="How many rows are in each state, wait, are forced, and look odd.",
+    )
     created_at = models.DateTimeField(default=timezone.now)
+
+    objects = RunSheetQuerySet.as_manager()
 
     class Meta:
         ordering = ("-created_at",)
@@ -42,8 +70,54 @@ class RunSheet(models.Model):
         return reverse("run-sheet", args=[self.pk])
 
     def counts(self) -> dict[str, int]:
-        """How many of its rows are in each state."""
-        return SheetRow.counts_of([self])[self.pk]
+        """How many of its rows are in each state, counted now."""
+        found = self.rows.order_by().values_list("state").annotate(Count("pk"))
+        return dict.fromkeys(SheetRow.State.values, 0) | dict(found)
+
+    def in_state(self, state: str) -> int:
+        """How many of its rows are in that state, or WAITING, FORCED or WARNED, by its tally."""
+        return int(self.tally.get(state, 0))
+
+    @property
+    def total(self) -> int:
+        """How many rows it has, with those that wait for their check."""
+        return self.checked + self.in_state(WAITING)
+
+    @property
+    def checked(self) -> int:
+        """How many of its rows are checked."""
+        return sum(self.in_state(state) for state in SheetRow.State)
+
+
+class SheetPart(models.Model):
+    """Rows of a sheet as they were read, which wait for their check; it goes when they are checked.
+    They are packed, so that a large table is kept in a moment."""
+
+    sheet = models.ForeignKey(
+        RunSheet, on_delete=models.CASCADE, related_name="parts", db_index=False
+    )
+    first = models.PositiveIntegerField(help_text="The number of its first row.")
+    packed = models.BinaryField(help_text="JSON: the number and the cells of each; by zlib.")
+
+    class Meta:
+        ordering = ("first",)
+        constraints = [
+            models.UniqueConstraint(fields=["sheet", "first"], name="sheet_part_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"Rows from {self.first}"
+
+    @classmethod
+    def holding(cls, rows: Sequence[tuple[int, list[str]]]) -> "SheetPart":
+        """A part of these rows, of which there is at least one; not yet of a sheet."""
+        packed = zlib.compress(json.dumps(rows).encode(), level=1)
+        return cls(first=rows[0][0], packed=packed)
+
+    def rows(self) -> list[Any]:
+        """Pairs of the number and the cells of each row."""
+        unpacked: list[Any] = json.loads(zlib.decompress(self.packed))
+        return unpacked
 
 
 class SheetRow(models.Model):
@@ -119,12 +193,3 @@ class SheetRow(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("run-sheet-row", args=[self.sheet_id, self.number])
-
-    @classmethod
-    def counts_of(cls, sheets: Collection[RunSheet]) -> dict[uuid.UUID, dict[str, int]]:
-        """How many rows of each of these sheets are in each state, in one query."""
-        counts = {sheet.pk: dict.fromkeys(cls.State.values, 0) for sheet in sheets}
-        found = cls.objects.filter(sheet__in=counts).order_by()
-        for sheet, state, count in found.values_list("sheet", "state").annotate(Count("pk")):
-            counts[sheet][state] = count
-        return counts

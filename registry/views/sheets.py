@@ -20,6 +20,7 @@ from registry import references, services
 from registry.model_runs import columns as headers
 from registry.model_runs import sheets, spreadsheet
 from registry.models import RunSheet, SheetRow
+from registry.models.sheets import FORCED, WARNED, RunSheetQuerySet
 from registry.views import sheet_rows
 from registry.views.common import UNPROCESSABLE, item_for
 
@@ -27,7 +28,6 @@ State = SheetRow.State
 RECENT = 20  # sheets
 PAGE = 25  # rows
 ROW_NUMBER = re.compile("[0-9]{1,9}")
-WARNED = "WARNED"  # no state: rows in whatever state of which something looks odd
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -43,18 +43,15 @@ def upload(request: HtmxRequest) -> HttpResponse:
         try:
             if file is None:
                 raise services.Refused("Choose a file.")
-            sheet = sheets.load(stream=file, file_name=file.name or "", owner=request.user)
+            name = file.name or ""
+            sheet = sheets.load(stream=file, file_name=name, owner=request.user, aside=True)
         except services.Refused as refused:
             context["refusal"], status = str(refused), UNPROCESSABLE
         else:
             return redirect(sheet)
-    own = RunSheet.objects.filter(owner=request.user, is_ready=True).select_related("template")
-    recent = list(own[:RECENT])
-    counts = SheetRow.counts_of(recent)
+    recent = list(_own(request)[:RECENT])
     named = references.named({sheet.template.handle for sheet in recent}, request.user)
-    context["sheets"] = [
-        (sheet, counts[sheet.pk], named[sheet.template.handle]) for sheet in recent
-    ]
+    context["sheets"] = [(sheet, named[sheet.template.handle]) for sheet in recent]
     return render(request, "registry/runs/upload.html", context, status=status)
 
 
@@ -62,7 +59,9 @@ def upload(request: HtmxRequest) -> HttpResponse:
 def sheet(request: HtmxRequest, sheet_id: UUID) -> HttpResponse:
     """What was found in each row of a table, the faulty ones first."""
     found = _sheet(request, sheet_id)
-    counts = found.counts()
+    if not found.is_ready:
+        return redirect("run-sheet-check", found.pk)
+    counts = {name: found.in_state(name) for name in (*State, FORCED, WARNED)}
     default = State.FAULTY if counts[State.FAULTY] else ""
     state = request.GET.get("state", default)
     rows = _in_state(found, state)
@@ -75,13 +74,13 @@ def sheet(request: HtmxRequest, sheet_id: UUID) -> HttpResponse:
     context = {
         "sheet": found,
         "template": references.named({handle}, request.user)[handle],
-        "counts": [(State(name), count) for name, count in counts.items() if count],
-        "total": sum(counts.values()),
+        "counts": [(name, counts[name]) for name in State if counts[name]],
+        "total": found.total,
         "good": counts[State.NEW] + counts[State.RETRY],
         "faulty": counts[State.FAULTY],
         "existing": counts[State.EXISTING],
-        "forced": found.rows.filter(state=State.NEW, is_forced=True).count(),
-        "warned": _in_state(found, WARNED).count(),
+        "forced": counts[FORCED],
+        "warned": counts[WARNED],
         "state": state if state in (*State.values, WARNED) else "",
         "page": page,
         "after": after,
@@ -98,6 +97,8 @@ def sheet(request: HtmxRequest, sheet_id: UUID) -> HttpResponse:
 def row(request: HtmxRequest, sheet_id: UUID, number: int) -> HttpResponse:
     """The form of one row: a field for each of its columns, with what is wrong there."""
     found = _sheet(request, sheet_id)
+    if not found.is_ready:
+        return redirect(found)
     current = get_object_or_404(found.rows, number=number)
     context: dict[str, Any] = {"sheet": found, "status": 200}
     if request.method == "POST":
@@ -213,8 +214,11 @@ def batch_csv(request: HtmxRequest, batch_id: UUID) -> HttpResponseBase:
 
 def _sheet(request: HtmxRequest, sheet_id: UUID) -> RunSheet:
     """A sheet of the user's own."""
-    own = RunSheet.objects.filter(owner=request.user, is_ready=True).select_related("template")
-    return get_object_or_404(own, pk=sheet_id)
+    return get_object_or_404(_own(request), pk=sheet_id)
+
+
+def _own(request: HtmxRequest) -> RunSheetQuerySet:
+    return RunSheet.objects.shown().filter(owner=request.user).select_related("template")
 
 
 def _in_state(sheet: RunSheet, state: str) -> "QuerySet[SheetRow]":
@@ -235,9 +239,8 @@ def _tell(request: HtmxRequest, row: SheetRow) -> None:
 
 def _launches(sheet: RunSheet) -> list[Job]:
     """The jobs that launch what was submitted of a sheet, newest first."""
-    own = sheet.rows.order_by().filter(submission__isnull=False)
-    ids = own.values_list("submission", flat=True).distinct()
-    return list(Job.objects.filter(session_id__in=list(ids)).defer("payload").order_by("-id"))
+    jobs = Job.objects.filter(session_id__in=sheet.launches)
+    return list(jobs.defer("payload").order_by("-id"))
 
 
 def _next_faulty(sheet: RunSheet, number: int) -> Any:

@@ -41,9 +41,9 @@ def table(flow: Workflow, user: User, *more: Sequence[str]) -> str:
     return text_of([list(columns_for(flow, user).headers), *more])
 
 
-def load(file: str | bytes, user: User, name: str = "runs.csv") -> RunSheet:
+def load(file: str | bytes, user: User, name: str = "runs.csv", *, aside: bool = False) -> RunSheet:
     data = file.encode() if isinstance(file, str) else file
-    return sheets.load(stream=io.BytesIO(data), file_name=name, owner=user)
+    return sheets.load(stream=io.BytesIO(data), file_name=name, owner=user, aside=aside)
 
 
 def load_rows(flow: Workflow, user: User, *more: Sequence[str]) -> RunSheet:
