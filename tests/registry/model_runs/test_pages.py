@@ -630,11 +630,14 @@ def test_a_failed_edit_is_taken_up_again_with_what_was_typed(
     assert "✕ job failed" in signed_in.get("/items/?kind=MODEL_RUN").content.decode()
 
 
-def test_the_page_of_a_table_counts_forced_and_odd_rows_by_their_indexes(
-    sheet: RunSheet, signed_in: Client
+def test_forced_and_odd_rows_are_counted_by_their_indexes_and_by_no_page(
+    sheet: RunSheet, user: User, signed_in: Client
 ) -> None:
     with CaptureQueriesContext(connection) as captured:
         signed_in.get(sheet.get_absolute_url())
+    assert [query["sql"] for query in captured if "COUNT(" in query["sql"]] == []
+    with CaptureQueriesContext(connection) as captured:
+        sheets.force(sheet=sheet, by=user)
     counts = [query["sql"] for query in captured if "COUNT(*)" in query["sql"]]
     plans = []
     with connection.cursor() as cursor:
