@@ -11,9 +11,9 @@ from django.http import Http404, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
-from jobs import diagram, lifecycle, outcomes, progress, stuck, timeline
+from jobs import definitions, diagram, lifecycle, outcomes, progress, stuck, timeline
 from jobs.details import Details, neighbours
-from jobs.models import UNFINISHED, Job, Status, Workflow, no_worker, sees_all_jobs
+from jobs.models import UNFINISHED, Job, Status, Workflow, sees_all_jobs
 from provena.http import HtmxRequest, wants_fragment
 
 NOTHING_NEW = 204  # htmx leaves the page as it is and asks again later
@@ -24,11 +24,9 @@ def job_detail(request: HtmxRequest, session_id: UUID) -> HttpResponse:
     """Everything about one job. Its fragment asks again while the job is unfinished."""
     job = _job_for(request, session_id)
     flow = progress.of_workflow(job.workflow, open_jobs=True) if job.workflow else None
-    nobody = job.status == Status.PENDING and no_worker(job.queue)
+    reason = stuck.explain([job]).get(job.pk)
     state = f"{job.status}{job.attempt}"
-    seen = f"{state}-{flow.fingerprint if flow else ''}{'!' if nobody else ''}"
-    if job.is_waiting_to_retry:
-        seen += f"-{int(job.next_try_in.total_seconds())}"
+    seen = f"{state}-{flow.fingerprint if flow else ''}{job.done or ''}{reason or ''}"
     if wants_fragment(request) and request.GET.get("seen") == seen:
         return HttpResponse(status=NOTHING_NEW)
     sees_all = sees_all_jobs(request.user)
@@ -44,7 +42,7 @@ def job_detail(request: HtmxRequest, session_id: UUID) -> HttpResponse:
         "seen": seen,
         "is_new_state": not request.GET.get("seen", "").startswith(f"{state}-"),
         "may_operate": lifecycle.may_operate(job, request.user),
-        "no_worker": nobody,
+        "reason": reason,
     }
     if wants_fragment(request):
         return render(request, "jobs/_job.html", context)
@@ -75,6 +73,12 @@ class Deed:
     unfit: str
     meaning: str
     done: str
+    in_pieces: str = ""  # what it means for a job that has done a part, if that is different
+
+    def means(self, job: Job) -> str:
+        """What it means for that job."""
+        is_other = self.in_pieces and definitions.is_in_pieces(job.sub_type)
+        return self.in_pieces if is_other else self.meaning
 
 
 RETRY = Deed(
@@ -95,6 +99,8 @@ CANCEL = Deed(
     "Nothing of it is recorded, and what comes after it in its workflow does not begin. It can be "
     "retried later.",
     done="You cancelled this job.",
+    in_pieces="If no worker has begun it, it ends at once; if one has, with what it is doing at "
+    "this moment. What it has done by then stays. It can be retried, and goes on from there.",
 )
 
 
@@ -165,7 +171,7 @@ def _ask_and_do(request: HtmxRequest, session_id: UUID, deed: Deed) -> HttpRespo
     if request.method != "POST":
         if job.status in deed.states:
             details = Details(job, request.user)
-            context = {"job": job, "details": details, "deed": deed}
+            context = {"job": job, "details": details, "deed": deed, "meaning": deed.means(job)}
             return render(request, "jobs/job_confirm.html", context)
         messages.warning(request, f"This job is {job.status} now. {deed.unfit}")
         return redirect(job)

@@ -319,12 +319,12 @@ def test_the_page_costs_the_same_however_long_its_life_was(
     job = make_item(user).creation_workflow.jobs.get()
     for number in range(attempts):
         job.events.create(kind=JobEvent.Kind.RETRIED, attempt=number, message="x", by=user)
-    # session, user, job, its workflow's jobs, clusters alive, events, its neighbours, what stands
+    # session, user, job, its workflow's jobs, clusters alive, pauses, events, its neighbours, what stands
     # in its texts, its subject, its input
-    with django_assert_num_queries(10):
+    with django_assert_num_queries(11):
         signed_in.get(job.get_absolute_url())
     seen = signed_in.get(job.get_absolute_url()).context["seen"]
-    # session, user, job, its workflow's jobs, clusters alive
-    with django_assert_num_queries(5):
+    # session, user, job, its workflow's jobs, clusters alive, pauses
+    with django_assert_num_queries(6):
         answer = signed_in.get(job.get_absolute_url(), {"seen": seen}, headers=HTMX)
     assert answer.status_code == 204

@@ -89,6 +89,7 @@ def test_a_strangers_job_cannot_be_operated(
 
 
 def test_a_job_that_waits_for_its_next_try_says_when(signed_in: Client, user: User) -> None:
+    make_cluster()
     job = make_job(
         user,
         status=Status.PENDING,
@@ -98,7 +99,7 @@ def test_a_job_that_waits_for_its_next_try_says_when(signed_in: Client, user: Us
     )
     page = signed_in.get(job.get_absolute_url()).content.decode()
     assert "The disk was full." in page
-    assert "It is tried again by itself in 40." in page
+    assert "Its last attempt failed; it is tried again in 4" in page
 
 
 def test_admin_actions_retry_and_cancel(admin_client: Client, user: User) -> None:
