@@ -93,6 +93,13 @@ def choose(page: Page, label: str, typed: str, name: str) -> None:
     expect(page.locator(".picked").get_by_text(name).last).to_be_visible()
 
 
+def leads_to(page: Page, fields: dict[str, str]) -> None:
+    """The links of the summary above the form move the focus to these."""
+    for link, field in fields.items():
+        page.get_by_role("alert").get_by_role("link", name=link).press("Enter")
+        expect(page.locator(field)).to_be_focused()
+
+
 def test_many_runs_are_registered_by_a_table(
     open_page: OpenPage, stack: Stack, user: User, workflow: Workflow
 ) -> None:
@@ -203,6 +210,7 @@ def test_one_run_is_registered_by_its_form_edited_and_linked_to_a_study(
     page.get_by_role("combobox", name="Study").fill("10378.1/9")
     page.get_by_role("button", name="Register", exact=True).last.click()
     expect(page.get_by_role("alert")).to_contain_text("7 things need your attention")
+    leads_to(page, {"Study": "#id_study_id", "Inputs, Forcing": "#id_inputs-t0"})
     for at, told in {
         "description": "This field is required",
         "study_id": "there is no item 10378.1/9",
