@@ -127,7 +127,7 @@ def test_many_runs_are_registered_by_a_table(
     expect(start).to_have_attribute("aria-invalid", "true")
     start.fill("2002-12-31")
     page.get_by_role("button", name="Save and check").click()
-    expect(page.get_by_text("The run cannot end before it begins")).to_be_visible()
+    expect(page.get_by_role("alert")).to_contain_text("The run cannot end before it begins")
     page.get_by_role("textbox", name="End time", exact=True).fill("2003-03-31")
     page.get_by_role("button", name="Save and check").click()
     expect(page.get_by_text("Row 4 is right now")).to_be_visible()
