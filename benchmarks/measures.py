@@ -176,6 +176,14 @@ def large(bench: Bench) -> None:
             bench.add("list", engine, what, "ms", values)
 
 
+def filters(bench: Bench) -> None:
+    """The job list by filter among many jobs."""
+    for engine in bench.engines:
+        figures = bench.probe("filters", engine, database="filters", rows=bench.size.rows)
+        for what, values in figures.items():
+            bench.add("filters", engine, what, "ms", values)
+
+
 def items(bench: Bench) -> None:
     """The registry's pages among many items."""
     for engine in bench.engines:
@@ -221,6 +229,7 @@ MEASURES: dict[str, Callable[[Bench], None]] = {
     "submit": submit,
     "locked": locked,
     "list": large,
+    "filters": filters,
     "items": items,
     "batch": batch,
     "lineage": lineage,

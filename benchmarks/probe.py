@@ -137,11 +137,12 @@ def main() -> None:
     name, options = sys.argv[1:]
     probes: list[Callable[..., Figures]] = [prepare, lifecycle, idle, cpu, locked]
     if name not in {probe.__name__ for probe in probes}:
-        from benchmarks import items, lineage, operations, rows, runs  # noqa: PLC0415 - they need our tables
+        from benchmarks import items, job_filters, lineage, operations, rows, runs  # noqa: PLC0415 - they need our tables
 
         probes = [
             rows.submit,
             rows.large,
+            job_filters.filters,
             items.items,
             runs.batch,
             runs.bare,

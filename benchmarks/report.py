@@ -102,6 +102,7 @@ def _targets() -> list[Target]:
             Target("idle two-step workflow p95 <= 50 ms", "idle", database, steps, 50, of=_p95),
             Target(f"idle CPU <= {core} % of a core", "cpu", database, "Provena Jobs", core),
             Target("a page of the job list <= 2 ms of SQL", "list", database, "page", 2),
+            Target("the job list by any filter p95 <= 50 ms", "filters", database, "", 50, of=_p95),
             Target("registering p50 <= 25 ms", "items", database, "register", 25),
             Target(
                 "upstream, depth 10 <= 30 ms of SQL", "lineage", database, "SQL, depth 10: up", 30

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
+from django.db.models import OuterRef, Value
+from django.db.models.expressions import Combinable
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 if TYPE_CHECKING:
@@ -81,9 +83,10 @@ class JobKind:
 
     `makes`, `named_by` and `numbered_by` are keys of JSON joined by `__`: where in its result the
     id stands of what it made, and where in its payload the name by which people know it and the
-    number of its row in the file that a batch came from; empty if nowhere. `started_by` completes
-    the sentence "It is started by ..."; a later step of a workflow needs none. Handlers are one
-    transaction each, but for those of kinds `in_pieces`.
+    number of its row in the file that a batch came from; `launches` is where in its result the id
+    stands of the batch that it launched; empty if nowhere. `started_by` completes the sentence "It
+    is started by ..."; a later step of a workflow needs none. Handlers are one transaction each,
+    but for those of kinds `in_pieces`.
     """
 
     type: str
@@ -98,6 +101,7 @@ class JobKind:
     makes: str
     named_by: str
     numbered_by: str
+    launches: str
     in_pieces: bool
     started_by: str
 
@@ -147,6 +151,8 @@ class Link(NamedTuple):
 
 
 SubjectLookup = Callable[["User", Iterable[str]], Mapping[str, Subject]]
+# Whether a user may see what a job is about, as a condition in SQL on the column of its id.
+IsReadable = Callable[["User", OuterRef], Combinable]
 BatchLinks = Callable[["User", "Batch"], Iterable[Link]]
 JobLinks = Callable[["User", "Job"], Iterable[Link]]
 
@@ -156,6 +162,7 @@ class _Registry:
     jobs: dict[str, JobKind] = field(default_factory=dict)
     workflows: dict[str, WorkflowKind] = field(default_factory=dict)
     subjects: SubjectLookup = lambda user, ids: {}
+    is_readable: IsReadable = lambda user, subject: Value(False)
     batch_links: dict[str, BatchLinks] = field(default_factory=dict)
     job_links: dict[str, JobLinks] = field(default_factory=dict)
 
@@ -178,6 +185,7 @@ def job(
     in_pieces: bool = False,
     started_by: str = "",
     numbered_by: str = "",
+    launches: str = "",
 ) -> Callable[[Handler[P]], Handler[P]]:
     """Declare the decorated function as the handler of a job kind; its docstring tells people, in
     the help, what such a job does.
@@ -206,6 +214,7 @@ def job(
             in_pieces=in_pieces,
             started_by=started_by,
             numbered_by=numbered_by,
+            launches=launches,
         )
         return handler
 
@@ -284,15 +293,22 @@ def made_at(sub_type: str) -> str:
     return kind.makes if kind else ""
 
 
-def describe_subjects(lookup: SubjectLookup) -> None:
-    """Set the function that turns subject ids into what a user may see of them."""
+def describe_subjects(lookup: SubjectLookup, is_readable: IsReadable) -> None:
+    """Set the function that turns subject ids into what a user may see of them, and the one that
+    asks in SQL whether they may."""
     _registry.subjects = lookup
+    _registry.is_readable = is_readable
 
 
 def subjects(user: "User", ids: Iterable[str]) -> Mapping[str, Subject]:
     """Label and address of each subject that `user` may see, in one look-up."""
     wanted = {subject for subject in ids if subject}
     return _registry.subjects(user, wanted) if wanted else {}
+
+
+def is_readable(user: "User", subject: OuterRef) -> Combinable:
+    """The condition that `user` may see the subject whose id stands in that column."""
+    return _registry.is_readable(user, subject)
 
 
 def offer_batch_links(sub_type: str, links: BatchLinks) -> None:

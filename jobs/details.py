@@ -12,7 +12,7 @@ from django.db.models.functions import Cast, Coalesce, Length
 
 from jobs import definitions
 from jobs.definitions import Link, Subject
-from jobs.models import Job
+from jobs.models import Job, plain
 from jobs.templatetags.jobs import pretty_json
 
 if TYPE_CHECKING:
@@ -127,11 +127,11 @@ def neighbours(job: Job) -> tuple[Job | None, Job | None]:
         near = near.order_by().only("session_id", "batch_index")
         found = {other.batch_index: other for other in near}
         return found.get(index - 1), found.get(index + 1)
-    listed = Job.objects.listed().filter(owner=job.owner_id).values("id")
-    # Ids alone, so that PostgreSQL reads the index of the list: it would else walk the table by id,
-    # past the jobs of everybody else.
-    newer = Subquery(listed.filter(id__gt=job.pk).order_by("id")[:1])
-    older = Subquery(listed.filter(id__lt=job.pk).order_by("-id")[:1])
-    near = Job.objects.filter(Q(id=newer) | Q(id=older)).select_related("batch").order_by()
-    sides = {other.pk > job.pk: other for other in near.only("session_id", "batch")}
-    return sides.get(True), sides.get(False)
+    listed = Job.objects.alias(key=plain("id")).listed().filter(owner=job.owner_id)
+    above, below = Q(key__gt=job.pk), Q(key__lt=job.pk)
+    newer = listed.filter(above).order_by("key")  # type: ignore[misc]  # an alias
+    older = listed.filter(below).order_by("-key")  # type: ignore[misc]
+    sides = Q(id=Subquery(newer.values("id")[:1])) | Q(id=Subquery(older.values("id")[:1]))
+    near = Job.objects.filter(sides).select_related("batch").order_by()
+    found = {other.pk > job.pk: other for other in near.only("session_id", "batch")}
+    return found.get(True), found.get(False)

@@ -186,6 +186,8 @@ def submit_batch(
         )
     )
     while chunk := list(itertools.islice(jobs, BATCH_CHUNK)):
+        # Each with its own time: in the order of ids, times may be behind by little only.
+        shared["created_at"] = timezone.now()
         rows.add(Job, OWN, chunk, anew=True, shared=shared)
     wakeup.announce()
     return batch

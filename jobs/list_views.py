@@ -1,46 +1,233 @@
-"""The Jobs tab: the jobs that concern a user."""
+"""The Jobs tab: the jobs that concern a user, filtered, kept up to date, and as a file."""
 
+import re
+from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
-from django.http import HttpResponse
-from django.shortcuts import render
+from django.contrib.auth import get_user_model
+from django.http import HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from jobs import definitions, progress
-from jobs.models import Job, no_worker
-from provena.http import HtmxRequest, wants_fragment
-from provena.paging import keyset
+from jobs import definitions, exports, filter_values, job_rows, search, stuck
+from jobs.filters import JobFilter
+from jobs.job_rows import Row
+from jobs.models import Batch, Job, Status, sees_all_jobs
+from jobs.search import Found
+from jobs.views import NOTHING_NEW
+from provena.http import HtmxRequest, csv_file, lines_file, wants_fragment
+from provena.paging import KEY, LARGEST_KEY, PAGE_SIZE
+
+MOST_AT_ONCE = 1_000  # rows that come back by the back button
+FURTHER_BACK = 10  # times as many rows may be looked at for these as for a page
+MOST_NEW = 25  # new jobs that are counted
+MOST_WATCHED = 200  # rows whose changes are told
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where in the list the address is: the rows below an id, or those between two."""
+
+    below: int | None = None
+    top: int | None = None
+    last: int | None = None
+
+    @classmethod
+    def of(cls, request: HtmxRequest) -> "Place":
+        """What makes no sense leads to the newest rows."""
+        given = request.GET
+        first, _, last = given.get("rows", "").partition("-")
+        if (top := _key(first)) is not None and (end := _key(last)) is not None:
+            return cls(below=top + 1, top=top, last=end)
+        return cls(below=_key(given.get("after", "")), top=_key(given.get("top", "")))
 
 
 @require_safe
 def job_list(request: HtmxRequest) -> HttpResponse:
-    """The jobs that concern the user, newest first; a batch is one row."""
-    after = request.GET.get("after")
-    jobs = Job.objects.visible_to(request.user).listed().select_related("owner", "batch")
-    page = keyset(jobs.defer("payload", "result", "traceback"), after)
-    context = {
-        "page": page,
-        "rows": _rows(request, page.rows),
-        "after": after,
-        "waiting_in_vain": no_worker()
-        and Job.objects.visible_to(request.user).unfinished().exists(),
-    }
+    """The jobs that concern the user, newest first. Where more are asked for, only their rows are
+    sent, and the address then tells which are shown, so that the back button leads to them."""
+    wanted, faults = JobFilter.from_query(request.GET)
+    place = Place.of(request)
     if not wants_fragment(request):
-        return render(request, "jobs/job_list.html", context)
-    return render(request, "jobs/_job_rows.html" if after else "jobs/_job_list.html", context)
+        if faults:
+            return _refused(request, wanted, faults)
+        if elsewhere := _better_address(request, wanted):
+            return redirect(elsewhere)
+    found = Found([]) if faults else _found(request, wanted, place)
+    context = _listed(request, wanted, place, found)
+    if not wants_fragment(request):
+        return render(request, "jobs/job_list.html", context | _form(request, wanted, found))
+    if not request.GET.get("after"):
+        return render(request, "jobs/_job_list.html", context | _form(request, wanted, found))
+    response = render(request, "jobs/_job_rows.html", context | {"is_further": "on" in request.GET})
+    if place.top is not None:
+        response["HX-Replace-Url"] = _address(wanted, f"rows={place.top}-{found.next or 0}")
+    return response
 
 
-def _rows(request: HtmxRequest, jobs: list[Job]) -> list[dict[str, Any]]:
-    """What the list prints for each job: links and labels are found for all rows at once."""
-    subjects = definitions.subjects(request.user, [job.subject for job in jobs])
-    counts = progress.of_batches(job.batch for job in jobs if job.batch)
-    return [
-        {
-            "job": job,
-            "batch": job.batch,
-            "status": progress.combined(counts[job.batch.pk]) if job.batch else job.status,
-            "told": progress.told(counts[job.batch.pk]) if job.batch else "",
-            "subject": subjects.get(job.subject),
-        }
-        for job in jobs
-    ]
+@require_safe
+def job_news(request: HtmxRequest) -> HttpResponse:
+    """What has changed in the rows that are shown (`watch`), and how many new ones there are above
+    the first (`top`). Nothing is sent while that is as the page says it is."""
+    wanted, faults = JobFilter.from_query(request.GET)
+    top = _key(request.GET.get("top", ""))
+    known = request.GET.get("new", "0")
+    new = 0 if faults or top is None else search.newer(wanted, request.user, top, MOST_NEW + 1)
+    shown = dict(job_rows.read_marks(request.GET.getlist("watch")[:MOST_WATCHED]))
+    changed = _changed(request, shown, each=wanted.lists_each)
+    if not changed and str(new) == known:
+        return HttpResponse(status=NOTHING_NEW)
+    context = {
+        "rows": changed,
+        "new": new,
+        "more_new": new > MOST_NEW,
+        "is_new": str(new) != known,
+        "told": [row for row in changed if row.mark[0] != shown[row.job.pk][0]],
+        "here": _address(wanted),
+        "sees_all": sees_all_jobs(request.user),
+    }
+    return render(request, "jobs/_job_news.html", context)
+
+
+@require_safe
+def job_export(request: HtmxRequest, form: str) -> HttpResponseBase:
+    """All jobs that are wanted, as CSV or as lines of JSON, sent as they are read."""
+    wanted, faults = JobFilter.from_query(request.GET)
+    if faults:
+        return _refused(request, wanted, faults)
+    if form == "csv":
+        return csv_file("jobs.csv", exports.table(wanted, request.user))
+    return lines_file("jobs.jsonl", exports.lines(wanted, request.user))
+
+
+def _changed(request: HtmxRequest, shown: dict[int, str], *, each: bool) -> list[Row]:
+    """The rows whose mark is no longer the one that is shown."""
+    jobs = Job.objects.visible_to(request.user)
+    now = jobs.filter(pk__in=shown).values_list("pk", "status", "attempt") if shown else []
+    # That of a batch is none of these, so batches are always looked at.
+    maybe = [key for key, status, attempt in now if shown[key] != job_rows.mark_of(status, attempt)]
+    found = list(jobs.filter(pk__in=maybe).for_lists()) if maybe else []
+    rows = job_rows.rows(request.user, found, each=each)
+    return [row for row in rows if row.mark != shown[row.job.pk]]
+
+
+def _found(request: HtmxRequest, wanted: JobFilter, place: Place) -> Found:
+    if place.last is not None:
+        return search.page(
+            wanted,
+            request.user,
+            below=place.below,
+            down_to=place.last,
+            limit=MOST_AT_ONCE,
+            look=FURTHER_BACK * search.LOOK,
+        )
+    found = search.page(wanted, request.user, below=place.below, limit=PAGE_SIZE)
+    if place.below is not None and not found.jobs and found.next is None and not place.top:
+        # Behind a stale link nothing is left; the newest jobs are of more use.
+        found = search.page(wanted, request.user, limit=PAGE_SIZE)
+    return found
+
+
+def _listed(request: HtmxRequest, wanted: JobFilter, place: Place, found: Found) -> dict[str, Any]:
+    """The context of the rows."""
+    rows = job_rows.rows(request.user, found.jobs, each=wanted.lists_each)
+    top = place.top
+    if top is None:
+        newest = Job.objects.order_by("-pk").values_list("pk", flat=True)
+        top = max((job.pk for job in found.jobs), default=0) or newest.first() or 0
+    more = _address(wanted, f"after={found.next}") if found.next else ""
+    return {
+        "rows": rows,
+        "found": found,
+        "wanted": wanted,
+        "after": request.GET.get("after"),
+        "top": top,
+        "more": more,
+        "here": _address(wanted),
+        "sees_all": sees_all_jobs(request.user),
+        "standing": list(stuck.standstills(_waited_for(rows)).values()),
+    }
+
+
+def _form(request: HtmxRequest, wanted: JobFilter, found: Found) -> dict[str, Any]:
+    """The context of the filters, and of the page where nothing is found."""
+    labels = {"item": _item(request, wanted.item), "sub_type": ""}
+    return {
+        "chips": [
+            {
+                "part": part,
+                "words": labels.get(part.name) or part.words,
+                "without": _address(wanted.without(part)),
+            }
+            for part in wanted.parts()
+        ],
+        "statuses": Status.values,
+        "types": filter_values.types(),
+        "kinds": _kinds(),
+        "batches": filter_values.BATCHES,
+        "windows": filter_values.WINDOWS,
+        "query": wanted.to_query(),
+        "site_zone": timezone.get_default_timezone_name(),
+        "news": f"{reverse('job-news')}?{wanted.to_query()}",
+        "no_such_user": bool(wanted.user)
+        and not found.jobs
+        and sees_all_jobs(request.user)
+        and not get_user_model().objects.filter(username=wanted.user).exists(),
+    }
+
+
+def _item(request: HtmxRequest, item: str) -> str:
+    """What the item of a filter is called, as far as the user may know."""
+    if not item:
+        return ""
+    subject = definitions.subjects(request.user, [item]).get(item)
+    return subject.label if subject else f"{item}, none that you may read"
+
+
+def _kinds() -> dict[str, list[definitions.JobKind]]:
+    """The job kinds by their type."""
+    kinds: dict[str, list[definitions.JobKind]] = {}
+    for kind in definitions.job_kinds():
+        kinds.setdefault(kind.type, []).append(kind)
+    return dict(sorted(kinds.items()))
+
+
+def _refused(request: HtmxRequest, wanted: JobFilter, faults: list[str]) -> HttpResponse:
+    """The page that says which values of its address make no sense; it lists nothing."""
+    found = Found([])
+    context = _listed(request, wanted, Place(), found) | _form(request, wanted, found)
+    return render(request, "jobs/job_list.html", context | {"faults": faults}, status=400)
+
+
+def _better_address(request: HtmxRequest, wanted: JobFilter) -> str:
+    """Where a shorter address says the same, or the text is the id of a job or of a batch."""
+    if re.fullmatch(r"[0-9a-fA-F-]{32,36}", wanted.text):
+        try:
+            found = _by_id(request, UUID(wanted.text))
+        except ValueError:
+            found = None
+        if found:
+            return found.get_absolute_url()
+    return _address(wanted) if "" in request.GET.dict().values() else ""
+
+
+def _by_id(request: HtmxRequest, id: UUID) -> Job | Batch | None:
+    job = Job.objects.visible_to(request.user).filter(session_id=id).only("session_id").first()
+    return job or Batch.objects.visible_to(request.user).filter(pk=id).first()
+
+
+def _address(wanted: JobFilter, more: str = "") -> str:
+    query = "&".join(filter(None, (wanted.to_query(), more)))
+    return f"{reverse('job-list')}?{query}" if query else reverse("job-list")
+
+
+def _waited_for(rows: list[Row]) -> set[str]:
+    """The queues in which jobs that are shown wait."""
+    return {row.job.queue for row in rows if row.status == Status.PENDING}
+
+
+def _key(text: str) -> int | None:
+    return int(text) if KEY.fullmatch(text) and int(text) <= LARGEST_KEY else None

@@ -6,6 +6,9 @@ from jobs import batch_views, list_views, ops_views, views
 
 urlpatterns = [
     path("", list_views.job_list, name="job-list"),
+    path("news/", list_views.job_news, name="job-news"),
+    path("jobs.csv", list_views.job_export, {"form": "csv"}, name="job-csv"),
+    path("jobs.jsonl", list_views.job_export, {"form": "jsonl"}, name="job-jsonl"),
     path("batch/<uuid:batch_id>/", batch_views.batch_detail, name="batch-detail"),
     path("batch/<uuid:batch_id>/retry/", batch_views.batch_retry, name="batch-retry"),
     path("batch/<uuid:batch_id>/cancel/", batch_views.batch_cancel, name="batch-cancel"),

@@ -48,11 +48,20 @@ def csv_file(
     name: str, rows: Iterable[Iterable[object]], separator: str = ","
 ) -> StreamingHttpResponse:
     """A CSV file to download, sent as its rows come."""
+    return _file(name, "text/csv", tables.lines(rows, separator))
+
+
+def lines_file(name: str, lines: Iterable[str]) -> StreamingHttpResponse:
+    """A file of lines of JSON to download, sent as they come."""
+    return _file(name, "application/jsonl", lines)
+
+
+def _file(name: str, type: str, content: Iterable[str]) -> StreamingHttpResponse:
     safe = re.sub(r"[^\w.-]+", "-", name)
     header = content_disposition_header(as_attachment=True, filename=safe)
     return StreamingHttpResponse(
-        tables.lines(rows, separator),
-        content_type="text/csv; charset=utf-8",
+        content,
+        content_type=f"{type}; charset=utf-8",
         headers={"Content-Disposition": header or "attachment"},
     )
 

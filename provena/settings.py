@@ -89,12 +89,14 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL",
     }
 else:
-    # A server that vanished without a word is noticed within a minute, not after hours.
+    # A server that vanished without a word is noticed within a minute, not after hours. Compiling a
+    # statement of ours, or starting processes to share it, takes longer than running it.
     DATABASES["default"].setdefault("OPTIONS", {}).update(
         connect_timeout=10,
         keepalives_idle=30,
         keepalives_interval=10,
         keepalives_count=3,
+        options="-c jit=off -c max_parallel_workers_per_gather=0",
     )
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

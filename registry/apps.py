@@ -12,5 +12,5 @@ class RegistryConfig(AppConfig):
         from registry import checks, presentation, search, workflows  # noqa: F401 - they register
         from registry.model_runs import table_jobs  # noqa: F401 - it and what it needs register, too
 
-        definitions.describe_subjects(presentation.subjects)
+        definitions.describe_subjects(presentation.subjects, presentation.is_readable)
         post_migrate.connect(search.rebuild_if_empty, sender=self)

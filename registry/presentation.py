@@ -7,12 +7,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.contrib.auth.models import User
+from django.db.models import Exists, OuterRef, Value
 from django.urls import reverse
 
 from jobs import progress
 from jobs.definitions import Subject
 from jobs.models import Job
-from registry import references
+from registry import access, references
+from registry.access import Level
 from registry.kinds import shape
 from registry.kinds.runs import ModelRun
 from registry.kinds.shape import Path, Shape
@@ -70,6 +72,13 @@ def subjects(user: User, handles: Iterable[str]) -> Mapping[str, Subject]:
         )
         for item in found.only("handle", "display_name", "deleted_at")
     }
+
+
+def is_readable(user: User, handle: OuterRef) -> Exists | Value:
+    """Whether `user` may read the item of that id, as a condition in SQL."""
+    if access.level(user) == Level.ADMIN:
+        return Value(True)
+    return Exists(Item.objects.granted_to(user).filter(handle=handle))
 
 
 def failed(items: Iterable[Item]) -> set[int]:

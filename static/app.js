@@ -14,10 +14,21 @@ const exact = new Intl.DateTimeFormat("en-AU", {
   dateStyle: "full", timeStyle: "long", hourCycle: "h23",
 });
 
+// How long ago, or how long until then; what is more than a week away has its date.
+const UNITS = [[604800, 86400, "d"], [86400, 3600, "h"], [3600, 60, "min"], [60, 1, "s"]];
+function ago(at) {
+  const seconds = (Date.now() - at) / 1000, length = Math.abs(seconds);
+  if (length >= 604800) return shown.format(at);
+  if (seconds >= 0 && length < 5) return "just now";
+  const [, size, unit] = UNITS.findLast(([below]) => length < below);
+  const number = `${Math.max(1, Math.floor(length / size))} ${unit}`;
+  return seconds < 0 ? `in ${number}` : `${number} ago`;
+}
+
 function improve(root) {
   for (const time of root.querySelectorAll("time[datetime]")) {
     const at = new Date(time.dateTime);
-    time.textContent = (time.matches(".instant") ? instant : shown).format(at);
+    time.textContent = "ago" in time.dataset ? ago(at) : (time.matches(".instant") ? instant : shown).format(at);
     time.title = exact.format(at);
   }
   // Browsers offer the clipboard on https and on this machine only.
@@ -28,6 +39,13 @@ function improve(root) {
 
 document.addEventListener("DOMContentLoaded", () => improve(document));
 document.addEventListener("htmx:load", (event) => improve(event.detail.elt.parentElement || document));
+setInterval(() => {
+  if (document.hidden) return;
+  for (const time of document.querySelectorAll("time[data-ago]")) {
+    const text = ago(new Date(time.dateTime));
+    if (time.textContent !== text) time.textContent = text;
+  }
+}, 1000);
 
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-copy]");

@@ -141,7 +141,35 @@ def test_list_jobs_filters(run: Run, user: User, make_item: Callable[..., Item])
     assert (first["sub_type"], first["subject"]) == ("LODGE_CREATE_ACTIVITY", item.handle)
 
 
+def test_list_jobs_takes_the_filters_of_the_page(
+    run: Run, user: User, make_item: Callable[..., Item]
+) -> None:
+    item = make_item(user)
+    drain()
+    Job.objects.filter(sub_type="LODGE_CREATE_ACTIVITY").update(
+        status=Status.FAILED, info="=The disk is full.", result=None
+    )
+    for arguments, number in (
+        (["--status", "failed", "--status", "PENDING"], 1),
+        (["--type", "REGISTRY"], 1),
+        (["--sub-type", "LODGE_CREATE_ACTIVITY", "--item", item.handle], 1),
+        (["--batch", "only"], 0),
+        (["--when", "today", "--zone", "UTC"], 2),
+        (["--since", "2001-01-01", "--until", "2001-01-02"], 0),
+        (["--text", "DISK"], 1),
+        (["--text", item.handle], 2),
+    ):
+        assert len(run("list_jobs", *arguments)) == number, arguments
+    header, row = run("list_jobs", "--csv", "--status", "FAILED")
+    assert header.startswith("\ufeffsession_id,type,sub_type,title,status")
+    assert "'=The disk is full." in row
+    [line] = run("list_jobs", "--json", "--status", "FAILED")
+    assert json.loads(line)["title"] == "Lodge Create Activity Provenance"
+
+
 def test_list_jobs_refuses_what_makes_no_sense(run: Run, user: User) -> None:
+    with pytest.raises(CommandError, match="“soon” is no time"):
+        run("list_jobs", "--since", "soon")
     with pytest.raises(CommandError, match="no user"):
         run("list_jobs", user="nobody")
     with pytest.raises(CommandError, match="at least 1"):

@@ -23,13 +23,24 @@ def state(status: str) -> SafeString:
 @register.filter
 def moment(at: datetime | None) -> SafeString | str:
     """A point in time, to the second; the exact one with its zone on hover."""
+    return _time(at, "")
+
+
+@register.filter
+def ago(at: datetime | None) -> SafeString | str:
+    """A point in time, which a browser shows as how long ago it was, or how long until then."""
+    return _time(at, " data-ago")
+
+
+def _time(at: datetime | None, mark: str) -> SafeString | str:
     if at is None:
         return "—"
     local = timezone.localtime(at)
     return format_html(
-        '<time datetime="{}" title="{}">{}</time>',
+        '<time datetime="{}" title="{}"{}>{}</time>',
         at.isoformat(),
         f"{local:%d %b %Y, %H:%M:%S}.{local.microsecond // 1000:03d} {local:%Z}",
+        mark,
         f"{local:%d %b %Y, %H:%M:%S}".lstrip("0"),
     )
 

@@ -73,6 +73,7 @@ PAYLOAD_OF_ROW = Cast(
     timeout=600,
     started_by="submitting a table or a file of model runs",
     named_by="name",
+    launches="batch_id",
 )
 def submit_batch(run: Run, payload: BatchPayload) -> BatchResult:
     """Launch one job for each record, in order; each is checked by its own job."""

@@ -126,6 +126,9 @@ def test_axe_finds_nothing_on_any_page(
             f"/item/{done.handle}/lineage/?depth=11",
             waiting.get_absolute_url(),
             "/jobs/",
+            "/jobs/?status=FAILED&status=PENDING&batch=none&text=Person",
+            "/jobs/?status=BROKEN",
+            "/jobs/?text=nowhere",
             "/jobs/workers/",  # which is not for them
             batch.get_absolute_url(),
             rows.get_absolute_url(),

@@ -83,7 +83,7 @@ def test_a_batch_is_one_row_and_opens_to_its_jobs(signed_in: Client, user: User)
     for index, status in enumerate([Status.SUCCEEDED, Status.SUCCEEDED, Status.PENDING]):
         make_job(user, batch=batch, batch_index=index, status=status)
     page = signed_in.get("/jobs/").content.decode()
-    assert page.count("<tr>") == 2  # the head and the batch
+    assert page.count('<tr id="job-') == 1
     assert batch.get_absolute_url() in page
     assert "IN_PROGRESS" in page
     page = signed_in.get(batch.get_absolute_url()).content.decode()
@@ -95,11 +95,11 @@ def test_load_more_walks_all_jobs_once(signed_in: Client, user: User) -> None:
     found, query, pages = [], "", 0
     while True:
         answer = signed_in.get(f"/jobs/{query}")
-        found += [str(row["job"].session_id) for row in answer.context["rows"]]
+        found += [str(row.job.session_id) for row in answer.context["rows"]]
         pages += 1
-        if not answer.context["page"].next:
+        if not answer.context["found"].next:
             break
-        query = f"?after={answer.context['page'].next}"
+        query = f"?after={answer.context['found'].next}"
     assert found == wanted[::-1]
     assert pages == 3
 
@@ -110,7 +110,7 @@ def test_load_more_walks_all_jobs_once(signed_in: Client, user: User) -> None:
 def test_a_bad_cursor_gives_the_first_page(signed_in: Client, user: User, cursor: str) -> None:
     job = make_job(user)
     answer = signed_in.get("/jobs/", {"after": cursor})
-    assert [row["job"] for row in answer.context["rows"]] == [job]
+    assert [row.job for row in answer.context["rows"]] == [job]
 
 
 def test_more_rows_come_as_rows_only(signed_in: Client, user: User) -> None:
@@ -235,11 +235,11 @@ def test_the_list_costs_the_same_at_any_length(
     rows: int,
 ) -> None:
     item = make_item(user)
-    Job.objects.all().update(queue="elsewhere")
+    drain()
     for _ in range(rows):
         make_job(user, subject=item.handle)
-    # session, user, clusters alive, any unfinished, the page of jobs, their subjects
-    with django_assert_num_queries(6):
+    # session, user, the page of jobs, their subjects
+    with django_assert_num_queries(4):
         signed_in.get("/jobs/")
 
 
@@ -251,6 +251,6 @@ def test_batches_cost_one_query_more_however_many(
         batch = Batch.objects.create(owner=user, title="t", total=2)
         make_job(user, batch=batch, batch_index=0)
         make_job(user, batch=batch, batch_index=1)
-    # session, user, clusters alive, any unfinished, the page of jobs, the batches' counts
-    with django_assert_num_queries(6):
+    # session, user, the page of jobs, the batches' counts
+    with django_assert_num_queries(4):
         signed_in.get("/jobs/")

@@ -1,0 +1,92 @@
+"""Jobs by a filter as tables and as lines of JSON: the same columns, for pages and commands."""
+
+import json
+from collections.abc import Iterator
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from jobs import definitions, search
+from jobs.filters import JobFilter
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+COLUMNS = (
+    "session_id",
+    "type",
+    "sub_type",
+    "title",
+    "status",
+    "created_at",
+    "dequeued_at",
+    "started_at",
+    "finished_at",
+    "attempt",
+    "max_attempts",
+    "username",
+    "subject",
+    "batch_id",
+    "batch_row",
+    "info",
+    "made",
+)
+
+
+def table(wanted: JobFilter, user: "User | None") -> Iterator[list[Any]]:
+    """Header and rows for a file of CSV."""
+    yield list(COLUMNS)
+    yield from (cells(record) for record in records(wanted, user))
+
+
+def cells(record: dict[str, Any]) -> list[Any]:
+    """A record as a row of a table."""
+    return ["" if value is None else value for value in record.values()]
+
+
+def lines(wanted: JobFilter, user: "User | None") -> Iterator[str]:
+    """A JSON object a line."""
+    for record in records(wanted, user):
+        yield json.dumps(record, ensure_ascii=False) + "\n"
+
+
+def records(
+    wanted: JobFilter, user: "User | None", limit: int | None = None
+) -> Iterator[dict[str, Any]]:
+    """Each job that is wanted, newest first, by COLUMNS: None where there is no value, or none that
+    `user` may see. None as user is an operator, who may see all."""
+    left = limit
+    for jobs in search.walk(wanted, user, at_once=min(limit or search.CHUNK, search.CHUNK)):
+        some = jobs[:left]
+        ids = {found for job in some for found in (job.subject, job.made) if found}
+        readable = ids if user is None else definitions.subjects(user, ids)
+        for job in some:
+            is_known = not job.subject or job.subject in readable
+            yield _record(job, is_known, bool(job.made) and job.made in readable)
+        if left is not None:
+            left -= len(some)
+            if not left:
+                return
+
+
+def _record(job: Any, shows_item: bool, shows_made: bool) -> dict[str, Any]:
+    values = (
+        str(job.session_id),
+        job.type,
+        job.sub_type,
+        job.title,
+        job.status,
+        *map(_moment, (job.created_at, job.dequeued_at, job.started_at, job.finished_at)),
+        job.attempt,
+        job.max_attempts,
+        job.owner.get_username(),
+        (job.subject or None) if shows_item else None,
+        str(job.batch_id) if job.batch_id else None,
+        job.batch_index + 1 if job.batch_index is not None else None,
+        job.info or None,
+        job.made if shows_made else None,
+    )
+    return dict(zip(COLUMNS, values, strict=True))
+
+
+def _moment(at: datetime | None) -> str | None:
+    return at.isoformat() if at else None

@@ -1,0 +1,134 @@
+"""Jobs as the rows of a list: in words, as far as the reader may know, and with what changes."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from django.urls import reverse
+from django.utils import timezone
+
+from jobs import definitions, progress
+from jobs.definitions import Subject
+from jobs.models import FINISHED, Batch, Job, Status
+from jobs.stuck import PATIENCE
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+MARK = re.compile(r"([0-9]{1,18})\.([A-Z][0-9-]{1,60})")
+LONGEST_REASON = 200  # characters of why a job failed
+HIDDEN = "an item that you may not read"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of a list: a job, or the batch for which it stands, whose `counts` are known then."""
+
+    job: Any  # a Job of `for_lists`, which adds to it
+    subject: Subject | None
+    is_open: bool  # whether the reader may see what the job is about, and was given
+    counts: Counter[str] | None
+
+    @property
+    def batch(self) -> Batch | None:
+        """The batch for which the row stands."""
+        batch: Batch | None = self.job.batch if self.counts else None
+        return batch
+
+    @property
+    def url(self) -> str:
+        return str((self.batch or self.job).get_absolute_url())
+
+    @property
+    def status(self) -> str:
+        return progress.combined(self.counts) if self.counts else str(self.job.status)
+
+    @property
+    def id(self) -> UUID:
+        return self.batch.pk if self.batch else self.job.session_id
+
+    @property
+    def what(self) -> str:
+        """What distinguishes the job from others of its kind, as far as the reader may know."""
+        if self.batch:
+            return f"{self.batch.title} · {progress.told(self.counts or Counter())}"
+        if self.job.named and self.is_open:
+            return str(self.job.named)
+        if self.job.subject:
+            return self.subject.label if self.subject else HIDDEN
+        return ""
+
+    @property
+    def why(self) -> str:
+        """The first line of why it failed, or of why its latest attempt did."""
+        told = "" if self.counts or self.job.status == Status.SUCCEEDED else self.job.info
+        line = next(iter(told.splitlines()), "")
+        return line if len(line) <= LONGEST_REASON else f"{line[: LONGEST_REASON - 1]}…"
+
+    @property
+    def is_late(self) -> bool:
+        """True for a job that has been due for longer than one would expect."""
+        job = self.job
+        is_due = not self.counts and job.status == Status.PENDING
+        return is_due and timezone.now() - job.run_after > PATIENCE
+
+    @property
+    def took(self) -> timedelta | None:
+        return None if self.counts else self.job.ran
+
+    @property
+    def launched(self) -> str:
+        """The address of the batch that the job launched, if it did."""
+        return reverse("batch-detail", args=[self.job.launched]) if self.job.launched else ""
+
+    @property
+    def is_final(self) -> bool:
+        return self.status in FINISHED
+
+    @property
+    def mark(self) -> str:
+        """Changes when the row does; begins with the first letter of its state."""
+        if self.counts:
+            numbers = "-".join(str(self.counts[status]) for status in Status.values)
+            return f"{self.status[0]}{numbers}"
+        return mark_of(self.job.status, self.job.attempt)
+
+
+def rows(user: "User", jobs: Sequence[Job], *, each: bool) -> list[Row]:
+    """The rows for these jobs of `for_lists`, with links and labels found for all at once. Unless
+    `each` is listed, the first job of a batch stands for all of it."""
+    subjects = definitions.subjects(user, [job.subject for job in jobs])
+    counts = {} if each else progress.of_batches(job.batch for job in jobs if job.batch)
+    return [_row(user, job, subjects, counts) for job in jobs]
+
+
+def is_open(job: Job, subject: Subject | None, user: "User") -> bool:
+    """True for who may see what a job took and gave, of those who may open it."""
+    return not job.subject or subject is not None or job.owner_id == user.pk
+
+
+def mark_of(status: str, attempt: int) -> str:
+    """The mark of a row that is one job."""
+    return f"{status[0]}{attempt}"
+
+
+def read_marks(given: Iterable[str]) -> Iterator[tuple[int, str]]:
+    """The marks of rows as a page sends them back, each behind the id of its job."""
+    for text in given:
+        if found := MARK.fullmatch(text):
+            yield int(found[1]), found[2]
+
+
+def _row(
+    user: "User",
+    job: Job,
+    subjects: Mapping[str, Subject],
+    counts: Mapping[UUID, Counter[str]],
+) -> Row:
+    subject = subjects.get(job.subject)
+    of_batch = counts.get(job.batch.pk) if job.batch else None
+    return Row(job, subject, is_open(job, subject, user), of_batch)

@@ -1,0 +1,57 @@
+// The list of jobs keeps itself up to date: rows change in their places, new jobs are told above.
+// It asks often while a job that is shown is unfinished, seldom else, and never while nobody looks.
+"use strict";
+
+{
+  const OFTEN = 2000, SELDOM = 10000; // milliseconds
+  const toggle = document.getElementById("pause");
+  let isPaused = sessionStorage.getItem("jobs-paused") === "yes";
+  let waiting, isAsking = false;
+
+  const unfinished = () => [...document.querySelectorAll("#job-list [data-watch]")].map((row) => row.dataset.watch);
+
+  function plan() {
+    clearTimeout(waiting);
+    if (isPaused || document.hidden || isAsking) return;
+    waiting = setTimeout(look, unfinished().length ? OFTEN : SELDOM);
+  }
+
+  function look() {
+    clearTimeout(waiting);
+    const place = document.getElementById("new-jobs");
+    const watched = unfinished();
+    if (isPaused || document.hidden || isAsking || !(place?.dataset.top || watched.length)) return;
+    const known = new URLSearchParams(watched.slice(0, 200).map((mark) => ["watch", mark]));
+    if (place.dataset.top) {
+      known.set("top", place.dataset.top);
+      known.set("new", place.querySelector("[data-new]")?.dataset.new || "0");
+    }
+    isAsking = true;
+    const done = () => { isAsking = false; plan(); };
+    htmx.ajax("GET", `${place.dataset.news}&${known}`, { target: "#new-jobs", swap: "innerHTML" }).then(done, done);
+  }
+
+  function show() {
+    toggle.setAttribute("aria-pressed", isPaused);
+    toggle.lastElementChild.textContent = isPaused ? "Resume updates" : "Pause updates";
+  }
+
+  toggle.addEventListener("click", () => {
+    isPaused = !isPaused;
+    sessionStorage.setItem("jobs-paused", isPaused ? "yes" : "no");
+    show();
+    if (isPaused) clearTimeout(waiting); else look();
+  });
+  document.addEventListener("visibilitychange", () => { if (document.hidden) clearTimeout(waiting); else look(); });
+  window.addEventListener("pageshow", (event) => { if (event.persisted) look(); });
+  document.addEventListener("htmx:afterSettle", plan);
+
+  // Days and times are meant in the reader's zone; the address says which, for whoever it is sent to.
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone, field = document.querySelector("[data-zone]");
+  if (zone && !field.value) {
+    field.value = zone;
+    document.getElementById("zone").textContent = zone;
+  }
+  show();
+  plan();
+}
