@@ -7,4 +7,4 @@ class JobsConfig(AppConfig):
     name = "jobs"
 
     def ready(self) -> None:
-        from jobs import checks, mail, wakeups  # noqa: F401 - they register system checks and job kinds
+        from jobs import bulk, checks, mail, wakeups  # noqa: F401 - checks and job kinds

@@ -1,5 +1,5 @@
-"""What people do to many jobs of a batch at once: the same as `jobs.lifecycle` does to one of them,
-with the start of a batch whose payloads are in the database already.
+"""What people do to many jobs at once: the same as `jobs.lifecycle` does to one of them, with the
+start of a batch whose payloads are in the database already.
 
 Each act is one transaction. It locks the jobs that it is about, so each of them changes once and
 has one event, whatever workers and other people do at the same moment: on PostgreSQL row by row, in
@@ -99,8 +99,14 @@ def cancel_waiting(batch: Batch, *, by: "User | None") -> int:
     Raises NotPossible for who has no right to.
     """
     _need_right(batch, by)
+    return cancel_all(batch.jobs.all(), by=by)
+
+
+def cancel_all(jobs: JobQuerySet, *, by: "User | None") -> int:
+    """End those of these jobs that no worker has begun. Returns how many. The caller has seen that
+    `by` may do it."""
     return _change(
-        batch.jobs.unfinished().filter(status__in=(Status.PENDING, Status.DEQUEUED)),
+        jobs.unfinished().filter(status__in=(Status.PENDING, Status.DEQUEUED)),
         fields=lambda sub_type: lifecycle.cancelled(by),
         kind=JobEvent.Kind.CANCELLED,
         texts=(lifecycle.cancel_note(by), outcomes.CANCELLED),

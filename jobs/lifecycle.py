@@ -119,9 +119,11 @@ def submit(
     batch: Batch | None = None,
     batch_index: int | None = None,
     session_id: UUID | None = None,
+    ahead: bool = False,
 ) -> Job:
     """Add a PENDING job, as one INSERT in the caller's transaction: both are there, or neither. If
-    there is a job of the `session_id` that the caller has chosen, that is returned instead.
+    there is a job of the `session_id` that the caller has chosen, that is returned instead. One
+    that goes `ahead` comes before all that waits.
 
     Raises UnknownKind, or InvalidPayload naming every fault of the payload.
     """
@@ -134,6 +136,7 @@ def submit(
         "subject": subject,
         "payload": kind.check_payload(payload).model_dump(mode="json", exclude_none=True),
         "max_attempts": kind.max_attempts,
+        "run_after": _before_all(kind.queue) if ahead else timezone.now(),
         "workflow": workflow,
         "step": step,
         "batch": batch,
@@ -528,6 +531,14 @@ def _take_back(job: Job) -> bool:
 def _demand_right(job: Job, by: "User | None", what: str) -> None:
     if by is not None and not may_operate(job, by):
         raise NotPossible(f"This job can be {what} by its owner or an administrator only.")
+
+
+def _before_all(queue: str) -> datetime:
+    """A time that makes a job the next one of that queue."""
+    waiting = Job.objects.waiting().filter(queue=queue).order_by("run_after", "id")
+    first = waiting.values_list("run_after", flat=True).first()
+    now = timezone.now()
+    return min(now, first - timedelta(microseconds=1)) if first else now
 
 
 def _attempts_of(sub_type: str) -> int:

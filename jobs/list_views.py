@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from jobs import definitions, exports, filter_values, job_rows, search, stuck
+from jobs import bulk, definitions, exports, filter_values, job_rows, search, stuck
 from jobs.filters import JobFilter
 from jobs.job_rows import Row
 from jobs.models import Batch, Job, Status, sees_all_jobs
@@ -147,6 +147,7 @@ def _listed(request: HtmxRequest, wanted: JobFilter, place: Place, found: Found)
         "top": top,
         "more": more,
         "here": _address(wanted),
+        "deeds": [deed for deed in bulk.DEEDS.values() if deed.wanted(wanted)],
         "sees_all": sees_all_jobs(request.user),
         "standing": list(stuck.standstills(_waited_for(rows)).values()),
     }

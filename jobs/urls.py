@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from jobs import batch_views, list_views, ops_views, views
+from jobs import batch_views, bulk_views, list_views, ops_views, views
 
 urlpatterns = [
     path("", list_views.job_list, name="job-list"),
@@ -12,6 +12,8 @@ urlpatterns = [
     path("batch/<uuid:batch_id>/", batch_views.batch_detail, name="batch-detail"),
     path("batch/<uuid:batch_id>/retry/", batch_views.batch_retry, name="batch-retry"),
     path("batch/<uuid:batch_id>/cancel/", batch_views.batch_cancel, name="batch-cancel"),
+    path("retry/", bulk_views.matching, {"deed": "retry"}, name="jobs-retry"),
+    path("cancel/", bulk_views.matching, {"deed": "cancel"}, name="jobs-cancel"),
     path("workers/", ops_views.workers, name="workers"),
     path("workers/wake-up/", ops_views.wake_up, name="wake-up"),
     path("workers/queue/<str:name>/", ops_views.queue, name="queue"),

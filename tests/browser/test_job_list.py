@@ -10,6 +10,7 @@ from playwright.sync_api import Page, expect
 
 from jobs import search
 from jobs.models import Job, Status
+from tests.conftest import drain
 from tests.jobs.test_batches import make_batch
 from tests.jobs.test_pages import make_job
 
@@ -233,3 +234,24 @@ def test_the_list_works_without_javascript(open_page: OpenPage, user: User) -> N
     with page.expect_download() as download:
         page.get_by_role("link", name="CSV").click()
     assert len(download.value.path().read_bytes().splitlines()) == 31
+
+
+def test_all_that_match_are_retried_by_keyboard_and_watched(
+    open_page: OpenPage, user: User
+) -> None:
+    wake_up = {"type": "REGISTRY", "sub_type": "REGISTRY_WAKE_UP", "payload": {}}
+    for _ in range(3):
+        make_job(user, status=Status.FAILED, info="It burst.", **wake_up)
+    failed(user, "Another reason.")
+    page = open_page(user)
+    page.goto("/jobs/?text=burst")
+    page.get_by_role("link", name="Retry failed").press("Enter")
+    expect(page.get_by_role("heading", name="Retry 3 failed jobs?")).to_be_visible()
+    expect(page.get_by_text("Text: “burst”")).to_be_visible()
+    page.get_by_role("button", name="Retry 3 failed").press("Enter")
+    expect(page.get_by_role("heading", name="Retry Matching Jobs")).to_be_visible()
+    drain()
+    expect(page.locator("h1 .state")).to_have_text("SUCCEEDED")
+    expect(page.get_by_text("3 of 3 done")).to_be_visible()
+    page.goto("/jobs/?status=FAILED")
+    expect(page.locator("a.row")).to_have_count(1)

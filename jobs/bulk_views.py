@@ -1,0 +1,46 @@
+"""Retrying or cancelling all jobs that a filter finds: asking, and starting the job for it."""
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods
+
+from jobs import bulk
+from jobs.filters import JobFilter
+from jobs.lifecycle import NotPossible
+from provena.http import HtmxRequest
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def matching(request: HtmxRequest, deed: str) -> HttpResponse:
+    """Ask, and then start the job that does it to all that match; its page tells how far it is.
+
+    An address that makes no sense does nothing: its filter would find more than was meant.
+    """
+    chosen, faults = JobFilter.from_query(request.GET)
+    query = chosen.to_query()
+    back = f"{reverse('job-list')}?{query}" if query else reverse("job-list")
+    if faults:
+        for fault in faults:
+            messages.error(request, fault)
+        return redirect(back)
+    wanted = bulk.DEEDS[deed]
+    if request.method == "POST":
+        try:
+            return redirect(bulk.submit(wanted, chosen, by=request.user))
+        except NotPossible as refused:
+            messages.error(request, str(refused))
+            return redirect(back)
+    number = wanted.number(chosen, request.user)
+    if not number:
+        messages.error(request, f"No {wanted.which} job matches.")
+        return redirect(back)
+    context = {
+        "deed": wanted,
+        "number": min(number, bulk.COUNT_UP_TO),
+        "is_more": number > bulk.COUNT_UP_TO,
+        "parts": list(chosen.parts()),
+        "back": back,
+    }
+    return render(request, "jobs/bulk_confirm.html", context)

@@ -1,0 +1,199 @@
+"""Retrying and cancelling all jobs that a filter finds."""
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from jobs import bulk, lifecycle, worker
+from jobs.definitions import PermanentError
+from jobs.filters import JobFilter
+from jobs.lifecycle import NotPossible
+from jobs.models import Job, JobEvent, Status
+from jobs.worker import Run
+from tests.conftest import drain
+from tests.jobs.test_lifecycle import Count, kind, nothing, submit
+
+pytestmark = pytest.mark.django_db
+
+
+class Moody:
+    """A handler that fails while it is in a bad mood."""
+
+    fails = False
+
+    def __call__(self, run: Run, payload: Count) -> None:
+        if self.fails:
+            raise PermanentError("It was to fail.")
+
+    def failed(self, owner: User, count: int) -> list[Job]:
+        """That many jobs that have failed."""
+        jobs = [submit(owner) for _ in range(count)]
+        self.fails = True
+        drain()
+        self.fails = False
+        return jobs
+
+
+@pytest.fixture
+def moody() -> Iterator[Moody]:
+    handler = Moody()
+    with kind(handler):
+        yield handler
+
+
+@pytest.fixture
+def other(make_user: Callable[..., User]) -> User:
+    return make_user("ben")
+
+
+def states(jobs: list[Job]) -> list[str]:
+    found = dict(Job.objects.values_list("pk", "status"))
+    return [found[job.pk] for job in jobs]
+
+
+def test_all_failed_jobs_that_match_are_retried_and_no_others(
+    user: User, other: User, moody: Moody
+) -> None:
+    mine, theirs = moody.failed(user, 3), moody.failed(other, 2)
+    spared = submit(user)
+    launch = bulk.submit(bulk.RETRY, JobFilter(), by=user)
+    drain()
+    launch.refresh_from_db()
+    assert (launch.status, launch.result) == (Status.SUCCEEDED, {"changed": 3})
+    assert (launch.done, launch.total) == (3, 3)
+    assert states(mine) == [Status.SUCCEEDED] * 3
+    assert states(theirs) == [Status.FAILED] * 2
+    assert not spared.events.exists()
+    told = JobEvent.objects.filter(kind=JobEvent.Kind.RETRIED)
+    assert list(told.values_list("by", flat=True)) == [user.pk] * 3
+
+
+def test_what_fails_again_is_not_retried_for_ever(
+    user: User, moody: Moody, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bulk, "CHUNK", 2)
+    jobs = moody.failed(user, 5)
+    launch = bulk.submit(bulk.RETRY, JobFilter(), by=user)
+    moody.fails = True
+    drain()
+    launch.refresh_from_db()
+    assert launch.result == {"changed": 5}
+    assert states(jobs) == [Status.FAILED] * 5
+    assert JobEvent.objects.filter(kind=JobEvent.Kind.RETRIED).count() == 5
+
+
+def test_a_cancel_comes_before_the_jobs_that_it_cancels(user: User) -> None:
+    with kind(nothing):
+        jobs = [submit(user) for _ in range(3)]
+        launch = bulk.submit(bulk.CANCEL, JobFilter(), by=user)
+        [(first, _, _)] = lifecycle.claim("provena", 1)
+        assert first == launch.pk
+        worker.execute(first, 0, 60)
+    assert states(jobs) == [Status.FAILED] * 3
+    assert {job.cancelled_by for job in Job.objects.filter(pk__in=[one.pk for one in jobs])} == {
+        user
+    }
+    launch.refresh_from_db()
+    assert launch.result == {"changed": 3}
+
+
+def test_the_filter_narrows_what_is_cancelled(user: User) -> None:
+    with kind(nothing), kind(nothing, sub_type="OTHER_TEST"):
+        kept, ended = submit(user), submit(user, sub_type="OTHER_TEST")
+        bulk.submit(bulk.CANCEL, JobFilter(sub_type="OTHER_TEST"), by=user)
+        drain()
+    assert states([kept, ended]) == [Status.SUCCEEDED, Status.FAILED]
+
+
+def test_jobs_of_batches_are_found_one_by_one(user: User) -> None:
+    with kind(nothing):
+        batch = lifecycle.submit_batch(
+            sub_type="TEST", payloads=[Count(number=n) for n in range(4)], owner=user, title="Four"
+        )
+        bulk.submit(bulk.CANCEL, JobFilter(), by=user)
+        drain()
+    assert set(batch.jobs.values_list("status", flat=True)) == {Status.FAILED}
+
+
+def test_jobs_that_come_later_are_not_meant(user: User) -> None:
+    with kind(nothing):
+        bulk.submit(bulk.CANCEL, JobFilter(), by=user)
+        later = submit(user)
+        drain()
+    assert states([later]) == [Status.SUCCEEDED]
+
+
+def test_one_that_is_begun_anew_goes_on_and_tells_the_whole_number(
+    user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bulk, "CHUNK", 2)
+    with kind(nothing):
+        jobs = [submit(user) for _ in range(5)]
+        launch = bulk.submit(bulk.CANCEL, JobFilter(), by=user)
+        chunks = bulk._chunks
+
+        def broken(found: Any) -> Any:
+            yield next(chunks(found))
+            raise RuntimeError("The worker has a bad day.")
+
+        with monkeypatch.context() as bad:
+            bad.setattr(bulk, "_chunks", broken)
+            [(pk, attempt, _)] = lifecycle.claim("provena", 1)
+            worker.execute(pk, attempt, 60)
+        launch.refresh_from_db()
+        assert (launch.status, launch.done, launch.total) == (Status.PENDING, 2, 5)
+        Job.objects.filter(pk=launch.pk).update(run_after=timezone.now() - timedelta(hours=1))
+        [(pk, attempt, _)] = lifecycle.claim("provena", 1)
+        worker.execute(pk, attempt, 60)
+    launch.refresh_from_db()
+    assert (launch.status, launch.result) == (Status.SUCCEEDED, {"changed": 5})
+    assert states(jobs) == [Status.FAILED] * 5
+
+
+def test_states_that_do_not_fit_are_refused_at_once(user: User) -> None:
+    with pytest.raises(NotPossible, match="No job that matches is failed"):
+        bulk.submit(bulk.RETRY, JobFilter(status=("SUCCEEDED",)), by=user)
+    assert not Job.objects.filter(type=bulk.TYPE).exists()
+
+
+def test_the_page_asks_with_the_number_and_the_filter(
+    signed_in: Client, user: User, moody: Moody
+) -> None:
+    moody.failed(user, 2)
+    address = reverse("jobs-retry") + "?status=FAILED&sub_type=TEST"
+    text = signed_in.get(address).content.decode()
+    assert "Retry 2 failed jobs?" in text
+    assert "Job: Test" in text
+    assert not Job.objects.filter(type=bulk.TYPE).exists()
+    answer = signed_in.post(address)
+    launch = Job.objects.get(type=bulk.TYPE)
+    assert answer["Location"] == launch.get_absolute_url()
+
+
+@pytest.mark.parametrize("query", ["?status=BROKEN", "?when=tomorrow", "?since=soon"])
+def test_an_address_that_makes_no_sense_does_nothing(
+    signed_in: Client, user: User, moody: Moody, query: str
+) -> None:
+    moody.failed(user, 1)
+    text = signed_in.post(reverse("jobs-retry") + query, follow=True).content.decode()
+    assert "Choose one of" in text or "is no time" in text
+    assert not Job.objects.filter(type=bulk.TYPE).exists()
+
+
+def test_who_sees_all_jobs_retries_those_of_others_and_nobody_else_does(
+    user: User, other: User, moody: Moody, make_user: Callable[..., User]
+) -> None:
+    jobs = moody.failed(other, 2)
+    bulk.submit(bulk.RETRY, JobFilter(), by=user)
+    drain()
+    assert states(jobs) == [Status.FAILED] * 2
+    admin = make_user("admin", is_staff=True, is_superuser=True)
+    bulk.submit(bulk.RETRY, JobFilter(user=other.get_username()), by=admin)
+    drain()
+    assert states(jobs) == [Status.SUCCEEDED] * 2
