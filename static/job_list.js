@@ -46,6 +46,11 @@
   window.addEventListener("pageshow", (event) => { if (event.persisted) look(); });
   document.addEventListener("htmx:afterSettle", plan);
 
+  // What tells more on hover lies above the link of its row, and opens it all the same.
+  document.addEventListener("click", (event) => {
+    event.target.closest(".jobs :is(time, span.over)")?.closest("tr").querySelector("a.row")?.click();
+  });
+
   // Days and times are meant in the reader's zone; the address says which, for whoever it is sent to.
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone, field = document.querySelector("[data-zone]");
   if (zone && !field.value) {
