@@ -18,12 +18,12 @@ TEMPLATES = $(shell find templates -name '*.html')
 ASK_POSTGRES = $(BIN)/python -c \
     'import psycopg; psycopg.connect("$(POSTGRES_URL)", connect_timeout=2).close()'
 
-.PHONY: help setup run test bench soak check format clean
+.PHONY: help setup run test screenshots bench soak check format clean
 .NOTPARALLEL:
 
 help: ## list the targets
 	@echo "Usage: make <target>"
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' Makefile
 
 setup: $(VENV)/.up-to-date ## install everything into .venv (the other targets do it for you)
 
@@ -63,6 +63,9 @@ test: setup ## run all tests on SQLite, then on PostgreSQL if one answers at POS
 	    echo "$$reason" | grep psycopg.OperationalError || echo "$$reason"; \
 	    test "$$REQUIRE_ALL" != 1 || { echo "REQUIRE_ALL=1 makes that a failure."; exit 1; }; \
 	fi
+
+screenshots: setup ## a picture of every page in var/screenshots: make screenshots ARGS="--only job"
+	@$(BIN)/python -m tests.screenshots $(ARGS)
 
 bench: setup ## measure the jobs engine against others: make bench ARGS="--quick"
 	@POSTGRES_URL='$(POSTGRES_URL)' $(BIN)/python -m benchmarks $(ARGS)
