@@ -54,8 +54,12 @@ document.addEventListener("click", async (event) => {
   await navigator.clipboard.writeText(shownText || button.dataset.copy);
   const label = button.textContent;
   button.textContent = "Copied";
-  document.getElementById("announcer").textContent = "Copied.";
-  setTimeout(() => { button.textContent = label; }, 1500);
+  const announcer = document.getElementById("announcer");
+  announcer.textContent = "Copied.";
+  setTimeout(() => {
+    button.textContent = label;
+    announcer.textContent = ""; // so that the next copy is news
+  }, 1500);
 });
 
 // The picker of items: htmx fetches the options, this shows them and takes the one that is chosen.
