@@ -67,6 +67,7 @@ PAGES = [
     SitePage("explore", "/items/"),
     SitePage("explore-sorted", "/items/?sort=name&owner=me"),
     SitePage("explore-kind", "/items/?kind=MODEL"),
+    SitePage("explore-runs", "/items/?kind=MODEL_RUN"),
     SitePage("explore-none", "/items/?kind=STUDY&owner=me", who="newcomer"),
     SitePage("search", "/items/?q=coral"),
     SitePage("search-corrected", "/items/?q=corall"),

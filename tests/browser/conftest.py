@@ -1,6 +1,6 @@
 """A real Chromium against a real server. Each test has its own rows and its own context."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import pytest
@@ -9,8 +9,10 @@ from django.contrib.auth.models import User
 from django.test import Client
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
-from tests.conftest import CHROMIUM
+from tests.conftest import CHROMIUM, drain
+from tests.pages import SitePage
 from tests.stack import Stack
+from tests.world import furnish
 
 ARGUMENTS = [
     "--no-sandbox",
@@ -57,6 +59,30 @@ def open_page(browser: Browser, stack: Stack) -> Iterator[Callable[..., Page]]:
     for context in contexts:
         context.close()
     assert not faults
+
+
+@pytest.fixture
+def open_pages(
+    open_page: Callable[..., Page],
+) -> Callable[..., Iterator[tuple[SitePage, Page]]]:
+    """Go to one after another of the pages of the table, each as its user, on a furnished site."""
+    places = furnish(drain)
+
+    def visit(wanted: Iterable[SitePage], **options: Any) -> Iterator[tuple[SitePage, Page]]:
+        open_for: dict[str, Page] = {}
+        for one in wanted:
+            if one.who not in open_for:
+                user = User.objects.get(username=one.who) if one.who else None
+                open_for[one.who] = open_page(user, **options)
+            page = open_for[one.who]
+            answer = page.goto(one.address.format(**places))
+            assert answer, one.name
+            assert answer.status == one.status, (one.name, page.url)
+            if one.then and options.get("java_script_enabled", True):
+                one.then(page)
+            yield one, page
+
+    return visit
 
 
 def sign_in(page: Page, user: User) -> None:
