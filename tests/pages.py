@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 from playwright.sync_api import FilePayload, Page
 
+from jobs import help_views
+
 
 def press(name: str) -> Callable[[Page], None]:
     """Press the last button of that name, and wait for what it brings."""
@@ -141,10 +143,16 @@ PAGES = [
     SitePage("jobs", "/jobs/"),
     SitePage("jobs-admin", "/jobs/", who="admin"),
     SitePage("jobs-newcomer", "/jobs/", who="newcomer"),
+    SitePage("jobs-filtered", "/jobs/?status=FAILED&status=PENDING&batch=none&text=e"),
+    SitePage("jobs-none", "/jobs/?text=nowhere"),
+    SitePage("jobs-wrong", "/jobs/?status=BROKEN", status=400),
+    SitePage("jobs-retry", "/jobs/retry/?status=FAILED"),
     SitePage("job", "{done_job}"),
     SitePage("job-lodged", "{lodged_job}"),
     SitePage("job-failed", "{failed_job}"),
     SitePage("job-failed-admin", "{failed_job}", who="admin"),
+    SitePage("job-retry", "{failed_job}retry/"),
+    SitePage("job-cancel", "{waiting_job}cancel/"),
     SitePage("job-cancelled", "{cancelled_job}"),
     SitePage("job-waiting", "{waiting_job}"),
     SitePage("job-running", "{running_job}"),
@@ -156,7 +164,12 @@ PAGES = [
     SitePage("batch-retry", "{failed_batch}retry/"),
     SitePage("batch-cancel", "{half_batch}cancel/"),
     SitePage("workers", "/jobs/workers/", who="admin"),
+    SitePage("queue", "/jobs/workers/queue/provena/", who="admin"),
+    SitePage("wake-up", "/jobs/workers/wake-up/", who="admin"),
     SitePage("workers-modeller", "/jobs/workers/", status=403),
+    # Help
+    SitePage("help", "/help/"),
+    *(SitePage(f"help-{name}", f"/help/jobs/{name}/") for name in help_views.PAGES),
     # People
     SitePage("sign-in", "/account/login/", who=""),
     SitePage("account", "/account/"),
