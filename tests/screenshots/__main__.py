@@ -7,6 +7,7 @@ Django is imported before its settings are in the environment.
 import argparse
 import os
 import re
+import signal
 import tempfile
 from pathlib import Path
 
@@ -15,6 +16,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="tests.screenshots", description=__doc__)
     parser.add_argument("--only", default="", metavar="PATTERN", help="pages whose names match it")
     wanted = re.compile(parser.parse_args().only)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that we tidy up
     with tempfile.TemporaryDirectory(prefix="screenshots-") as name:
         folder = Path(name)
         os.environ |= {
