@@ -51,6 +51,12 @@ def plain(column: str) -> Func:
     return Func(F(column), template="(%(expressions)s + 0)", output_field=models.BigIntegerField())
 
 
+def among_all(column: str) -> Func:
+    """The same as another expression, so that an index of everybody's jobs never serves a list of
+    one owner's: a planner cannot know that theirs are all old."""
+    return Func(F(column), template="(0 + %(expressions)s)", output_field=models.BigIntegerField())
+
+
 class Workflow(models.Model):
     """One walk through the steps of a workflow kind, about one subject."""
 
@@ -294,7 +300,7 @@ class Job(models.Model):
                 name="job_listed",
             ),
             models.Index(
-                plain("id").desc(),
+                among_all("id").desc(),
                 condition=Q(batch_index=None) | Q(batch_index=0),
                 name="job_listed_all",
             ),
@@ -317,15 +323,15 @@ class Job(models.Model):
                 name="job_failed_alone",
             ),
             models.Index(
-                plain("id").desc(), condition=Q(finished_at=None), name="job_unfinished_all"
+                among_all("id").desc(), condition=Q(finished_at=None), name="job_unfinished_all"
             ),
             models.Index(
-                plain("id").desc(),
+                among_all("id").desc(),
                 condition=Q(finished_at__isnull=False, result__isnull=True),
                 name="job_failed_all",
             ),
             # A job that is in no batch, or about nothing, is in none of these.
-            models.Index(plain("id").desc(), condition=Q(batch_index=0), name="job_first"),
+            models.Index(among_all("id").desc(), condition=Q(batch_index=0), name="job_first"),
             models.Index(
                 F("owner"), plain("id").desc(), condition=Q(batch_index__gt=0), name="job_unlisted"
             ),

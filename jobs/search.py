@@ -6,7 +6,7 @@ do not fill it, it says how far back it has looked, and a further page goes on f
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from jobs import statements
 from jobs.filters import JobFilter
-from jobs.models import UNFINISHED, Job, JobQuerySet, Status, plain, sees_all_jobs
+from jobs.models import UNFINISHED, Job, JobQuerySet, Status, among_all, plain, sees_all_jobs
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -101,16 +101,18 @@ def walk(wanted: JobFilter, user: "User | None", *, at_once: int = CHUNK) -> Ite
 
 @dataclass(frozen=True)
 class _Part:
-    """Jobs that are walked by an index; `key` is their id, as the index has it."""
+    """Jobs that are walked by an index; `key` is their id, as the index has it. `tells_state` where
+    all of them are in a state that is wanted, if any state is."""
 
     jobs: JobQuerySet
     key: str = "key"
+    tells_state: bool = False
 
     def between(self, low: int | None, high: int | None) -> "_Part":
         """Those with ids from `low` on and below `high`."""
         bounds = {f"{self.key}__gte": low, f"{self.key}__lt": high}
         given = {name: bound for name, bound in bounds.items() if bound is not None}
-        return _Part(self.jobs.filter(**given), self.key)
+        return replace(self, jobs=self.jobs.filter(**given))
 
     def newest(self, floor: int | None) -> JobQuerySet:
         """From the newest on, down to that id."""
@@ -127,31 +129,33 @@ def _parts(
 
 def _indexed(wanted: JobFilter, user: "User | None") -> list[_Part]:
     everybodys = (user is None or sees_all_jobs(user)) and not (wanted.user or wanted.mine)
-    jobs = wanted.owned(Job.objects.alias(key=plain("id")), user)
+    key = among_all("id") if everybodys else plain("id")
+    jobs = wanted.owned(Job.objects.alias(key=key), user)
     states = set(wanted.status)
     if wanted.item:
-        return [_Part(jobs.about(wanted.item))]
+        about = wanted.owned(Job.objects.alias(key=plain("id")), user)
+        return [_Part(about.about(wanted.item))]
     if not wanted.lists_each:
         if wanted.batch != "only":
             return [_Part(jobs.listed())]
         # Few, so the owner is asked of each: SQLite would else walk all of theirs.
-        all_jobs = Job.objects.alias(key=plain("id"), whose=plain("owner_id"))
+        all_jobs = Job.objects.alias(key=among_all("id"), whose=plain("owner_id"))
         return [_Part(wanted.owned(all_jobs, user, "whose").first_of_batches())]
     if states and Status.SUCCEEDED not in states:
-        key = "key" if everybodys else "id"
-        parts = [_Part(jobs.unfinished(), key)] if states & set(UNFINISHED) else []
-        return parts + ([_Part(jobs.failed(), key)] if Status.FAILED in states else [])
+        name, whole = "key" if everybodys else "id", states.issuperset(UNFINISHED)
+        parts = [_Part(jobs.unfinished(), name, whole)] if states & set(UNFINISHED) else []
+        return parts + ([_Part(jobs.failed(), name, True)] if Status.FAILED in states else [])
     return [_Part(jobs, "id")] if everybodys else [_Part(jobs.listed()), _Part(jobs.unlisted())]
 
 
 def _asks_rows(wanted: JobFilter) -> bool:
     """True where an index does not tell all that is wanted, so that many rows may be looked at."""
-    told = {"user", "mine", "status" if _tells_state(wanted) else ""}
-    return bool(wanted.to_payload().keys() - told)
-
-
-def _tells_state(wanted: JobFilter) -> bool:
-    return set(wanted.status) in ({Status.FAILED}, set(UNFINISHED))
+    is_indexed = set(wanted.status) in (
+        {Status.FAILED},
+        set(UNFINISHED),
+        {*UNFINISHED, Status.FAILED},
+    )
+    return bool(wanted.to_payload().keys() - {"user", "mine", "status" if is_indexed else ""})
 
 
 def _bound(wanted: JobFilter) -> int:
@@ -159,7 +163,7 @@ def _bound(wanted: JobFilter) -> int:
 
 
 def _wanted(part: _Part, wanted: JobFilter, user: "User | None", floor: int | None) -> JobQuerySet:
-    return wanted.narrow(part.newest(floor), user, ask_state=not _tells_state(wanted))
+    return wanted.narrow(part.newest(floor), user, ask_state=not part.tells_state)
 
 
 def _newest(
