@@ -30,6 +30,9 @@ def test_keys_lead_to_pages_and_through_lists(
     page.evaluate("window.isOld = true")
     press(page, "r")
     expect(page.locator("#announcer")).to_contain_text("Refreshed")
+    press(page, "/")  # to the search of the page, if it has one
+    expect(page.get_by_role("searchbox", name="Text")).to_be_focused()
+    page.goto("/groups/")
     press(page, "/")
     page.wait_for_url("**/items/#q")
     expect(page.locator("#q")).to_be_focused()
