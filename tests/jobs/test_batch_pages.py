@@ -80,7 +80,7 @@ def test_a_batch_of_another_queue_needs_a_worker_of_that_queue(
     signed_in: Client, user: User
 ) -> None:
     make_cluster()
-    batch = make_batch(user, "PENDING", queue="slow")
+    batch = make_batch(user, "PENDING", queue="gone")
     assert "no worker will take it" in signed_in.get(batch.get_absolute_url()).content.decode()
 
 

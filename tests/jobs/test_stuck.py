@@ -60,10 +60,10 @@ def test_no_worker_for_its_queue(user: User) -> None:
     reason = reason_of(job)
     assert reason.code == "no-worker"
     assert "manage.py qcluster." in reason.text
-    with kind(nothing, "TEST_SLOW", queue="slow"):
-        slow = make_job(user, status=Status.PENDING, queue="slow")
-        assert "qcluster --queue slow" in reason_of(slow).text
-    assert code_of(slow) == "unknown-queue"
+    with kind(nothing, "TEST_RARE", queue="rare"):
+        rare = make_job(user, status=Status.PENDING, queue="rare")
+        assert "qcluster --queue rare" in reason_of(rare).text
+    assert code_of(rare) == "unknown-queue"
     Cluster.objects.update(beat_at=timezone.now())
     assert code_of(job) == ""
 
