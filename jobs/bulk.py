@@ -28,9 +28,11 @@ WAITING = (Status.PENDING, Status.DEQUEUED)
 
 
 class Matching(Payload):
-    """Which jobs: a filter as `JobFilter.to_payload` tells it, as it was when somebody asked."""
+    """Which jobs: a filter as `JobFilter.to_payload` tells it, as it was when somebody asked, and
+    in words."""
 
     filter: dict[str, Any]
+    words: str = ""
 
 
 class Changed(Payload):
@@ -104,8 +106,12 @@ def submit(deed: Deed, chosen: JobFilter, *, by: "User") -> Job:
     if wanted is None:
         raise lifecycle.NotPossible(f"No job that matches is {deed.which}.")
     fixed = wanted.fixed(timezone.now())
+    parts = [f"{part.label}: {part.words}" if part.label else part.words for part in chosen.parts()]
     return lifecycle.submit(
-        sub_type=deed.sub_type, payload={"filter": fixed.to_payload()}, owner=by, ahead=True
+        sub_type=deed.sub_type,
+        payload={"filter": fixed.to_payload(), "words": ", ".join(parts) or "all jobs"},
+        owner=by,
+        ahead=True,
     )
 
 
@@ -116,6 +122,7 @@ def submit(deed: Deed, chosen: JobFilter, *, by: "User") -> Job:
     started_by="“Retry failed” below the list of jobs",
     payload=Matching,
     result=Changed,
+    named_by="words",
     timeout=3600,
     in_pieces=True,
 )
@@ -133,6 +140,7 @@ def retry_matching(run: Run, payload: Matching) -> Changed:
     started_by="“Cancel waiting” below the list of jobs",
     payload=Matching,
     result=Changed,
+    named_by="words",
     timeout=3600,
     in_pieces=True,
 )

@@ -25,6 +25,8 @@ MOST_AT_ONCE = 1_000  # rows that come back by the back button
 FURTHER_BACK = 10  # times as many rows may be looked at for these as for a page
 MOST_NEW = 25  # new jobs that are counted
 MOST_WATCHED = 200  # rows whose changes are told
+ID = re.compile(r"[0-9a-fA-F-]{8,36}")
+SHORT_ID, WHOLE_ID = 8, 32  # digits
 
 
 @dataclass(frozen=True)
@@ -204,20 +206,22 @@ def _refused(request: HtmxRequest, wanted: JobFilter, faults: list[str]) -> Http
 
 
 def _better_address(request: HtmxRequest, wanted: JobFilter) -> str:
-    """Where a shorter address says the same, or the text is the id of a job or of a batch."""
-    if re.fullmatch(r"[0-9a-fA-F-]{32,36}", wanted.text):
-        try:
-            found = _by_id(request, UUID(wanted.text))
-        except ValueError:
-            found = None
-        if found:
-            return found.get_absolute_url()
+    """Where a shorter address says the same, or the text is the id of a job or of a batch, or its
+    beginning, as the list shows it."""
+    if ID.fullmatch(wanted.text) and (found := _by_id(request, wanted.text.replace("-", ""))):
+        return found.get_absolute_url()
     return _address(wanted) if "" in request.GET.dict().values() else ""
 
 
-def _by_id(request: HtmxRequest, id: UUID) -> Job | Batch | None:
-    job = Job.objects.visible_to(request.user).filter(session_id=id).only("session_id").first()
-    return job or Batch.objects.visible_to(request.user).filter(pk=id).first()
+def _by_id(request: HtmxRequest, digits: str) -> Job | Batch | None:
+    """The only job or batch whose id begins with these digits."""
+    if not SHORT_ID <= len(digits) <= WHOLE_ID:
+        return None
+    span = tuple(UUID(digits.ljust(WHOLE_ID, end)) for end in "0f")
+    jobs = Job.objects.visible_to(request.user).filter(session_id__range=span)
+    batches = Batch.objects.visible_to(request.user).filter(pk__range=span)
+    found = [*jobs.only("session_id").order_by()[:2], *batches.order_by()[:2]]
+    return found[0] if len(found) == 1 else None
 
 
 def _address(wanted: JobFilter, more: str = "") -> str:

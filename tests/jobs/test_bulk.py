@@ -174,6 +174,8 @@ def test_the_page_asks_with_the_number_and_the_filter(
     answer = signed_in.post(address)
     launch = Job.objects.get(type=bulk.TYPE)
     assert answer["Location"] == launch.get_absolute_url()
+    page = signed_in.get(launch.get_absolute_url()).content.decode()
+    assert "Retry Matching Jobs: Status: FAILED, Job: Test" in page
 
 
 @pytest.mark.parametrize("query", ["?status=BROKEN", "?when=tomorrow", "?since=soon"])

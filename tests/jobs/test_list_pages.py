@@ -99,6 +99,21 @@ def test_nothing_found_is_not_nothing_there(signed_in: Client, staff: Client, us
     assert "There is no user" not in text_of(signed_in.get("/jobs/?user=nobody"))
 
 
+def test_the_beginning_of_an_id_leads_there_if_it_is_the_only_one(
+    signed_in: Client, user: User, make_user: MakeUser
+) -> None:
+    make_job(make_user("ben"), session_id="53f7041e-0000-4000-8000-000000000001")
+    assert signed_in.get("/jobs/", {"text": "53f7041e"}).status_code == 200
+    job = make_job(user, session_id="53f7041e-0000-4000-8000-000000000002")
+    for text in ("53f7041e", "53F7041E-0000", "53f7041e0000"):
+        assert signed_in.get("/jobs/", {"text": text})["Location"] == (
+            f"/jobs/{job.session_id}/"
+        ), text
+    assert signed_in.get("/jobs/", {"text": "53f704"}).status_code == 200
+    make_job(user, session_id="53f7041e-0000-4000-8000-000000000003")
+    assert signed_in.get("/jobs/", {"text": "53f7041e"}).status_code == 200
+
+
 def test_an_id_as_text_leads_to_its_job_or_batch(
     signed_in: Client, user: User, make_user: MakeUser
 ) -> None:
