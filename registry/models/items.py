@@ -98,6 +98,10 @@ class ItemQuerySet(models.QuerySet["Item"]):
         """Without the activities that jobs make."""
         return self.filter(by_hand=True)
 
+    def named_by_people(self) -> "ItemQuerySet":
+        """As `made_by_people`, with the model runs, which jobs make of what people wrote."""
+        return self.filter(Q(by_hand=True) | Q(subtype="MODEL_RUN"))
+
 
 class Item(models.Model):
     """Anything that has a persistent id here. `info` is the validated content of its kind.

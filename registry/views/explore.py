@@ -95,7 +95,10 @@ def _filtered(request: HtmxRequest, wanted: Wanted) -> ItemQuerySet:
     items = Item.objects.readable_by(request.user).complete().with_successors()
     # Owners in a query of their own: beside a join, SQLite walks by owner and sorts all items.
     items = items.prefetch_related("owner")
-    items = items.of_kind(wanted.kind.subtype) if wanted.kind else items.made_by_people()
+    if wanted.kind:
+        items = items.of_kind(wanted.kind.subtype)
+    else:  # a list of all kinds would drown in runs; who searches may mean one
+        items = items.named_by_people() if wanted.text else items.made_by_people()
     return items.filter(owner=request.user) if wanted.is_mine else items
 
 

@@ -791,3 +791,19 @@ def test_a_row_of_a_table_that_no_longer_fits_its_workflow_has_plain_fields(
     Item.objects.filter(pk=workflow.forcing.pk).update(is_complete=False)
     fields = signed_in.get(sheet.rows.first().get_absolute_url()).context["fields"]
     assert {entry["field"].shape.form for entry in fields} == {"line"}
+
+
+# Finding runs.
+
+
+def test_a_search_of_all_kinds_finds_runs_which_the_list_of_all_kinds_leaves_out(
+    workflow: Workflow, user: User, signed_in: Client
+) -> None:
+    runs.register(record=workflow.record(display_name="Flowerpot reef run"), owner=user)
+    drain()
+    run = Item.objects.get(subtype="MODEL_RUN")
+    hits = signed_in.get("/items/?q=flowerpot").context["found"].hits
+    assert [hit.item for hit in hits] == [run]
+    assert "Flowerpot" not in signed_in.get("/items/").content.decode()
+    creations = signed_in.get("/items/?q=create").context["found"].hits
+    assert not {hit.item.subtype for hit in creations} & {"CREATE", "VERSION"}
