@@ -10,7 +10,7 @@ from django.db.models.expressions import Combinable
 from django.db.models.fields.json import KT
 from django.db.models.functions import Cast, Coalesce, Length
 
-from jobs import definitions
+from jobs import definitions, job_rows
 from jobs.definitions import Link, Subject
 from jobs.models import Job, plain
 from jobs.templatetags.jobs import pretty_json
@@ -51,8 +51,7 @@ class Details:
 
     @cached_property
     def is_open(self) -> bool:
-        mine = self.job.owner_id == self.reader.pk
-        return not self.job.subject or mine or self.subject is not None
+        return job_rows.is_open(self.job, self.subject, self.reader)
 
     @cached_property
     def subject(self) -> Subject | None:
@@ -130,7 +129,7 @@ def neighbours(job: Job) -> tuple[Job | None, Job | None]:
     listed = Job.objects.alias(key=plain("id")).listed().filter(owner=job.owner_id)
     above, below = Q(key__gt=job.pk), Q(key__lt=job.pk)
     newer = listed.filter(above).order_by("key")  # type: ignore[misc]  # an alias
-    older = listed.filter(below).order_by("-key")  # type: ignore[misc]
+    older = listed.filter(below).order_by("-key")  # type: ignore[misc]  # likewise
     sides = Q(id=Subquery(newer.values("id")[:1])) | Q(id=Subquery(older.values("id")[:1]))
     near = Job.objects.filter(sides).select_related("batch").order_by()
     found = {other.pk > job.pk: other for other in near.only("session_id", "batch")}

@@ -26,7 +26,9 @@ def job_detail(request: HtmxRequest, session_id: UUID) -> HttpResponse:
     flow = progress.of_workflow(job.workflow, open_jobs=True) if job.workflow else None
     reason = stuck.explain([job]).get(job.pk)
     state = f"{job.status}{job.attempt}"
-    seen = f"{state}-{flow.fingerprint if flow else ''}{job.done or ''}{reason or ''}"
+    seen = f"{state}-{flow.fingerprint if flow else ''}{job.done or ''}"
+    if reason:
+        seen += f"{reason.code}{reason.short}"
     if wants_fragment(request) and request.GET.get("seen") == seen:
         return HttpResponse(status=NOTHING_NEW)
     sees_all = sees_all_jobs(request.user)

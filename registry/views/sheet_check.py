@@ -11,7 +11,8 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import HttpResponseClientRedirect
 
-from jobs.models import Job, Status, no_worker
+from jobs import stuck
+from jobs.models import Job, Status
 from provena.http import HtmxRequest, wants_fragment
 from registry import references, services
 from registry.model_runs import waiting
@@ -70,14 +71,14 @@ def _progress(sheet: RunSheet, job: Job | None) -> dict[str, Any]:
     checked, total = sheet.checked, sheet.total
     faulty = sheet.in_state(SheetRow.State.FAULTY)
     has_stopped = job is None or job.status == Status.FAILED
-    nobody = job is not None and job.status == Status.PENDING and no_worker(job.queue)
+    reason = stuck.explain([job]).get(job.pk) if job else None
     state = f"{job.status}{job.attempt}" if job else "GONE"
     right = round(BAR * (checked - faulty) / total, 2)
     return {
         "sheet": sheet,
         "job": job,
         "has_stopped": has_stopped,
-        "no_worker": nobody,
+        "reason": reason,
         "checked": checked,
         "total": total,
         "faulty": faulty,
@@ -85,7 +86,7 @@ def _progress(sheet: RunSheet, job: Job | None) -> dict[str, Any]:
         "right": right,
         "wrong": round(BAR * checked / total - right, 2),
         "left": None if has_stopped else _left(sheet, job),
-        "seen": f"{state}.{checked}{'!' if nobody else ''}",
+        "seen": f"{state}.{checked}{reason.code if reason else ''}",
         "milestone": f"{has_stopped:d}{bool(faulty):d}{4 * checked // total}",
     }
 

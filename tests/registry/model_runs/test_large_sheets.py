@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from jobs import lifecycle, worker
-from jobs.models import Batch, Job, Status
+from jobs.models import Batch, Job, QueuePause, Status
 from registry.model_runs import services as runs
 from registry.model_runs import sheets, waiting
 from registry.models import Item, RunSheet, SheetPart, SheetRow
@@ -428,3 +428,12 @@ def test_the_tally_is_true_after_whatever_is_done(ready: RunSheet, user: User) -
     sheets.discard(sheet=ready, by=user)
     is_true()
     assert RunSheet.objects.get().in_state("EXISTING") == 0
+
+
+def test_the_page_of_a_check_says_that_its_queue_is_paused_and_by_whom(
+    sheet: RunSheet, user: User, signed_in: Client
+) -> None:
+    QueuePause.objects.create(queue="provena", by=user, reason="Disk swap")
+    page = signed_in.get(sheet.get_absolute_url(), follow=True).content.decode()
+    assert "ana paused queue provena" in page
+    assert "Disk swap" in page
