@@ -27,6 +27,7 @@ HANDLE_PREFIX = os.environ.get("HANDLE_PREFIX", "10378.1")
 REGISTRY_LEVEL = environment.choice("REGISTRY_LEVEL", "write", ("none", "read", "write"))
 
 INSTALLED_APPS = [
+    "provena.tokens",
     "registry",
     "jobs",  # before django_q: its `qcluster` command guards the one of Django-Q2
     "django.contrib.admin",
@@ -37,6 +38,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django_htmx",
     "django_q",
+    "ninja",  # for the page that documents the API
     *environment.words("EXTRA_APPS"),  # apps of a group's own, for instance with job kinds
 ]
 
@@ -136,7 +138,10 @@ AUTH_PASSWORD_VALIDATORS = [
 
 # A form may have some hundreds of rows of several fields. What is larger is told so (provena.http).
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000
-DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024  # bytes
+# A batch of model runs comes to the API as one body, some 700 bytes a run.
+REQUEST_MEGABYTES = environment.number("REQUEST_MEGABYTES", 20, minimum=1)
+DATA_UPLOAD_MAX_MEMORY_SIZE = REQUEST_MEGABYTES * 1024**2  # bytes
+API_REQUESTS_PER_MINUTE = environment.number("API_REQUESTS_PER_MINUTE", 6000, minimum=1)  # a token
 # Sheets of model runs are uploaded as files.
 RUN_SHEET_MEGABYTES = environment.number("RUN_SHEET_MEGABYTES", 50, minimum=1)
 RUN_SHEET_ROWS = environment.number("RUN_SHEET_ROWS", 200_000, minimum=1)
@@ -173,7 +178,9 @@ HTTPS = environment.flag("HTTPS")
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
 SECURE_HSTS_SECONDS = environment.number("HSTS_SECONDS", 3600) if HTTPS else 0
-SECURE_REDIRECT_EXEMPT = [r"^healthz$"]  # probes come from inside, without TLS
+# Probes come from inside, without TLS. To programs a redirect is an error, so theirs is the proxy's
+# to make.
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^((job|registry|prov|data|auth)-api|search|api|auth)/"]
 # Subdomains and browsers' preload lists are for who owns the domain to decide, at the proxy.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 SECURE_REFERRER_POLICY = "same-origin"

@@ -7,6 +7,7 @@ from django.urls import include, path
 from django.views.generic import TemplateView
 
 from jobs.ops_views import healthz
+from provena import api
 
 handler400 = "provena.http.bad_request"
 handler404 = "registry.views.common.not_found"
@@ -31,4 +32,5 @@ urlpatterns = [
     ),
     path("healthz", healthz, name="healthz"),
     path("admin/", admin.site.urls),
+    path("", include(api.urlpatterns)),
 ]

@@ -1,0 +1,13 @@
+"""The data store API of Provena's Python client (contract, section 9)."""
+
+from django.http import HttpRequest
+from ninja import Router
+
+from provena import rest
+
+router = Router(tags=["Datasets"])
+
+
+@router.get("/", auth=None, summary="Health check")
+def health(request: HttpRequest) -> dict[str, str]:
+    return rest.HEALTHY

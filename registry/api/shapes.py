@@ -1,0 +1,103 @@
+"""Items as the HTTP APIs tell them (contract, section 5). Times are whole Unix seconds: the client
+reads nothing else, and one fraction would cost it a whole page."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.db.models import OuterRef, Prefetch, QuerySet, Subquery
+
+from jobs.models import Job
+from registry.models import Item, Revision
+
+JSON = dict[str, Any]
+
+
+def with_all(items: QuerySet[Item]) -> QuerySet[Item]:
+    """The items with what `item` tells of them: two queries, however many they are."""
+    following = Item.objects.live().filter(previous_version=OuterRef("pk"), pk__gt=OuterRef("pk"))
+    first = Job.objects.filter(step=0)
+    history = Revision.objects.select_related("by").order_by("-number")
+    return (
+        items.select_related("owner", "previous_version")
+        .prefetch_related(Prefetch("revisions", history))
+        .annotate(
+            next_version=Subquery(following.values("handle")[:1]),
+            creation_session=Subquery(
+                first.filter(workflow=OuterRef("creation_workflow")).values("session_id")[:1]
+            ),
+            version_session=Subquery(
+                first.filter(workflow=OuterRef("version_workflow")).values("session_id")[:1]
+            ),
+        )
+    )
+
+
+def full(item: Item) -> Item:
+    """The item at hand as `with_all` reads it."""
+    return with_all(Item.objects.filter(pk=item.pk)).get()
+
+
+def item(item: Any) -> JSON:
+    """An item of `with_all`: what every kind has, its history, and its content at the same level.
+    Of a seed there is only what every kind has."""
+    told = {
+        "id": item.handle,
+        "owner_username": item.owner.get_username(),
+        "created_timestamp": int(item.created_at.timestamp()),
+        "updated_timestamp": int(item.updated_at.timestamp()),
+        "item_category": item.category,
+        "item_subtype": item.subtype,
+        "record_type": "COMPLETE_ITEM" if item.is_complete else "SEED_ITEM",
+    }
+    told |= _workflows(item) | _version(item)
+    if not item.is_complete:
+        return told
+    return told | item.info | _kept(item) | {"history": history(item.revisions.all())}
+
+
+def items(found: Iterable[Item]) -> list[JSON]:
+    return [item(one) for one in found]
+
+
+def history(revisions: Iterable[Revision]) -> list[JSON]:
+    """Newest first. Ids count from 0, numbers of revisions from 1."""
+    return [
+        {
+            "id": revision.number - 1,
+            "timestamp": int(revision.at.timestamp()),
+            "reason": revision.reason,
+            "username": revision.by.get_username(),
+            "item": revision.info,
+        }
+        for revision in revisions
+    ]
+
+
+def _workflows(item: Any) -> JSON:
+    """The session ids of the first jobs of its workflows."""
+    links = {
+        "create_activity_workflow_id": item.creation_session,
+        "version_activity_workflow_id": item.version_session,
+    }
+    known = {name: str(session_id) for name, session_id in links.items() if session_id}
+    return {"workflow_links": known} if known else {}
+
+
+def _version(item: Any) -> JSON:
+    if item.version is None:
+        return {}
+    told: JSON = {"version": item.version}
+    if item.previous_version:
+        told |= {"previous_version": item.previous_version.handle, "reason": item.version_reason}
+    if item.next_version:
+        told |= {"next_version": item.next_version}
+    return {"versioning_info": told}
+
+
+def _kept(item: Item) -> JSON:
+    """What the system keeps beside the content of a dataset (domain reference, 1.2)."""
+    if not item.kind.has_files:
+        return {}
+    info = item.info["collection_format"]["dataset_info"]["access_info"]
+    address = {"access_info_uri": info["uri"]} if info.get("uri") else {}
+    return item.system | address
