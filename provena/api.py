@@ -4,6 +4,7 @@ from django.contrib.auth.decorators import login_not_required
 from django.urls import URLPattern, URLResolver, path
 from ninja import NinjaAPI, Swagger
 
+import jobs.api.answers
 import jobs.api.compat
 import jobs.api.own
 from provena import rest
@@ -27,9 +28,11 @@ api = NinjaAPI(
     openapi_url="/api/openapi.json",
     urls_namespace="api",
     auth=rest.Bearer(),
+    parser=rest.StrictParser(),
 )
 rest.install(api)
 answers.install(api)
+jobs.api.answers.install(api)
 
 ROUTERS = {
     "/job-api": jobs.api.compat.router,

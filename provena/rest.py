@@ -4,6 +4,7 @@ The contract is that of Provena's Python client: only 200 is success, a missing 
 401, an unknown id 400, and the whole body of an error is shown to a person.
 """
 
+import json
 import logging
 import re
 import secrets
@@ -15,8 +16,10 @@ from django.contrib.auth.models import User
 from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent
 from django.core.signals import got_request_exception
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils.datastructures import MultiValueDict
 from ninja import NinjaAPI, Schema
 from ninja.errors import AuthenticationError, HttpError, ValidationError
+from ninja.parser import Parser
 from ninja.security import HttpBearer
 
 from provena.tokens import access_tokens, keeping, usage
@@ -80,6 +83,38 @@ class Faults(Schema):
 
 # What every route may answer beside its success.
 REFUSALS: dict[int, Any] = {400: Problem, 401: Problem, 413: Problem, 422: Faults, 429: Problem}
+
+
+class StrictParser(Parser):
+    """Reads bodies and queries, and refuses what no database takes: NUL, lone surrogates, NaN."""
+
+    def parse_body(self, request: HttpRequest) -> Any:
+        read = json.loads(request.body, parse_constant=_no_number)
+        if b"\\u" in request.body and not _is_text(json.dumps(read, ensure_ascii=False)):
+            raise ValueError(request.path)  # the library words it
+        return read
+
+    def parse_querydict(
+        self, data: MultiValueDict[str, Any], list_fields: list[str], request: HttpRequest
+    ) -> dict[str, Any]:
+        for name, values in data.lists():
+            if not all(_is_text(value) for value in [name, *values] if isinstance(value, str)):
+                text = f"The parameter {name!r} holds characters that cannot be kept."
+                raise ApiError(400, text, "bad_request")
+        return super().parse_querydict(data, list_fields, request)
+
+
+def _is_text(text: str) -> bool:
+    """False for what holds NUL or half a character, written out or as JSON escapes it."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return "\0" not in text and "\\u0000" not in text
+
+
+def _no_number(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON")
 
 
 class Bearer(HttpBearer):
@@ -165,7 +200,7 @@ def _http_error(request: HttpRequest, error: HttpError) -> HttpResponse:
     """What the library raises by itself: nearly always a body that is no JSON."""
     detail = str(error)
     if error.status_code == 400:
-        detail = f"{detail.rstrip('.')}: send the body as JSON."
+        detail = f"{detail.rstrip('.')}: send the body as JSON, without NUL characters or NaN."
     return problem(error.status_code, detail, "bad_request")
 
 

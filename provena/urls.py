@@ -7,7 +7,7 @@ from django.urls import include, path
 from django.views.generic import TemplateView
 
 from jobs.ops_views import healthz
-from provena import api
+from provena import api, realm
 
 handler400 = "provena.http.bad_request"
 handler404 = "registry.views.common.not_found"
@@ -32,5 +32,7 @@ urlpatterns = [
     ),
     path("healthz", healthz, name="healthz"),
     path("admin/", admin.site.urls),
+    path("auth/realms/<slug:realm>", realm.about, name="realm"),
+    path("auth/realms/<slug:realm>/protocol/openid-connect/token", realm.token, name="token"),
     path("", include(api.urlpatterns)),
 ]

@@ -16,6 +16,7 @@ from registry.views import (
     settings,
     sheet_check,
     sheets,
+    tokens,
 )
 
 
@@ -79,5 +80,7 @@ urlpatterns = [
     path("groups/", settings.groups, name="groups"),
     path("help/kinds/", explore.explain_kinds, name="kinds"),
     path("account/", account.account, name="account"),
+    path("account/tokens/", tokens.tokens, name="tokens"),
+    path("account/tokens/<int:key>/revoke/", tokens.revoke, name="token-revoke"),
     path("account/person/", account.link_person, name="account-link-person"),
 ]

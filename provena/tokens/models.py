@@ -59,3 +59,18 @@ class Token(models.Model):
     @property
     def is_expired(self) -> bool:
         return self.expires_at is not None and self.expires_at <= timezone.now()
+
+
+class SigningKey(models.Model):
+    """A key that access tokens are signed with; the newest is in use. The private key is encrypted
+    under SECRET_KEY. In the database, because all machines of an installation sign alike.
+    """
+
+    pem = models.TextField(editable=False)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ("-id",)
+
+    def __str__(self) -> str:
+        return f"Signing key of {self.created_at:%d %B %Y}"

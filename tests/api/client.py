@@ -1,14 +1,12 @@
 """The Python client of CSIRO's Provena, with nothing changed but addresses and a token."""
 
 import asyncio
-import warnings
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
-with warnings.catch_warnings(action="ignore"):  # it uses what pydantic will drop one day
-    from provenaclient import ProvenaClient
-    from provenaclient.auth.manager import AuthManager
-    from provenaclient.utils.config import APIOverrides, Config
+from provenaclient import ProvenaClient
+from provenaclient.auth.manager import AuthManager
+from provenaclient.utils.config import APIOverrides, Config
 
 Provena = ProvenaClient
 T = TypeVar("T")
@@ -52,6 +50,5 @@ def connect(url: str, token: str) -> Provena:
 
 
 def wait_for(asked: Coroutine[Any, Any, T]) -> T:
-    """What a call of the client answers. Its own warnings are not ours to mend."""
-    with warnings.catch_warnings(action="ignore"):
-        return asyncio.run(asked)
+    """What a call of the client answers."""
+    return asyncio.run(asked)

@@ -9,7 +9,7 @@ import pytest
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 
-from provena.tokens import keeping
+from provena.tokens import keeping, usage
 from tests.api.client import Provena, connect
 from tests.stack import Stack
 
@@ -71,6 +71,13 @@ class Caller:
 
 def _written(value: Any) -> Any:
     return str(value).lower() if isinstance(value, bool) else value
+
+
+@pytest.fixture(autouse=True)
+def counted_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ids of tokens come again in the next test; and the number of queries is that of the route."""
+    monkeypatch.setattr(usage, "_counts", {})
+    monkeypatch.setattr(usage, "TOLD_EVERY", 3600.0)
 
 
 @pytest.fixture
