@@ -7,6 +7,7 @@ from typing import Any
 
 import jwt
 import pytest
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 from django.contrib.auth.models import User
 from django.core.management import call_command
@@ -46,7 +47,9 @@ def test_an_offline_token_is_exchanged_for_one_that_the_realm_has_signed(
     answer = exchange(offline)
     assert answer.status_code == 200
     access = answer.json()["access_token"]
-    claims = jwt.decode(access, load_der_public_key(base64.b64decode(key)), algorithms=["RS256"])
+    signer = load_der_public_key(base64.b64decode(key))
+    assert isinstance(signer, RSAPublicKey)
+    claims = jwt.decode(access, signer, algorithms=["RS256"])
     assert claims["preferred_username"] == "ana"
     assert claims["exp"] - time.time() > 300
     assert claims["iss"].endswith(REALM)
