@@ -53,7 +53,7 @@ urlpatterns = [
     ),
     path("item/<handle:handle>/prov/", prov.prov, name="item-prov"),
     path("item/<handle:handle>/prov/<slug:name>", prov.download, name="item-prov-file"),
-    path("item/<handle:handle>/activity/", items.activity, name="item-activity"),
+    path("item/<handle:handle>/log/", items.log, name="item-log"),
     path("item/<handle:handle>/settings/", settings.settings, name="item-settings"),
     path("item/<handle:handle>/lock/", settings.set_lock, name="item-lock"),
     path("item/<handle:handle>/delete/", settings.delete, name="item-delete"),

@@ -94,7 +94,7 @@ PAGES = [
     SitePage("history-long", "{long_model}history/"),
     SitePage("revision", "{model}history/1/"),
     SitePage("versions", "{model}versions/"),
-    SitePage("activity", "{old_model}activity/"),
+    SitePage("log", "{old_model}log/"),
     SitePage("settings", "{model}settings/"),
     SitePage("settings-locked", "{old_model}settings/"),
     SitePage("lineage", "{dataset}lineage/"),

@@ -1,4 +1,4 @@
-"""The pages of one item, to read: overview, versions, activity."""
+"""The pages of one item, to read: overview, versions, log."""
 
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
@@ -58,11 +58,11 @@ def versions(request: HtmxRequest, handle: str) -> HttpResponse:
 
 
 @require_safe
-def activity(request: HtmxRequest, handle: str) -> HttpResponse:
+def log(request: HtmxRequest, handle: str) -> HttpResponse:
     """All that happened to an item, newest first."""
-    item, context = item_page(request, handle, "activity")
+    item, context = item_page(request, handle, "log")
     context["moments"] = timeline.of(item, request.user)
-    return render(request, "registry/item_activity.html", context)
+    return render(request, "registry/item_log.html", context)
 
 
 @require_safe

@@ -179,7 +179,7 @@ def test_an_item_is_edited_compared_and_brought_back(
     page.get_by_label("Bring this revision back").fill("It was clearer")
     page.get_by_role("button", name="Revert to revision 1").click()
     expect(page.get_by_text("Larval dispersal")).to_be_visible()
-    page.get_by_role("link", name="Activity", exact=True).click()
+    page.get_by_role("link", name="Log", exact=True).click()
     expect(page.get_by_text("Reverted to revision 1: It was clearer")).to_be_visible()
 
 

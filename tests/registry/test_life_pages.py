@@ -235,7 +235,7 @@ def test_only_registry_admins_delete_and_only_what_nothing_depends_on(
 
 @pytest.mark.parametrize(
     "page",
-    ["", "edit/", "history/", "versions/", "lineage/", "activity/", "settings/", "workflow/"],
+    ["", "edit/", "history/", "versions/", "lineage/", "log/", "settings/", "workflow/"],
 )
 def test_a_stranger_learns_nothing_of_an_item_they_may_not_read(
     stranger: Client, hidden: Item, page: str
@@ -256,7 +256,7 @@ def test_a_stranger_finds_it_nowhere(stranger: Client, hidden: Item, user: User)
         "/items/?kind=CREATE",
         "/items/pick/?field=x&x=secret",
         "/jobs/",
-        f"/item/{person.handle}/activity/",
+        f"/item/{person.handle}/log/",
     ):
         page = text(stranger, address)
         assert SECRET not in page, address
@@ -437,12 +437,12 @@ def test_a_new_dataset_gives_ticked_groups_their_default_access(
     )
 
 
-def test_activity_tells_all_that_happened(signed_in: Client, user: User, item: Item) -> None:
+def test_the_log_tells_all_that_happened(signed_in: Client, user: User, item: Item) -> None:
     drain()
     services.lock(handle=item.handle, reason="Published", by=user)
     services.change_access(handle=item.handle, general=["metadata-write"], groups={}, by=user)
     services.create_version(handle=item.handle, reason="Zones", by=user)
-    page = text(signed_in, f"/item/{item.handle}/activity/")
+    page = text(signed_in, f"/item/{item.handle}/log/")
     for told in ("Registered", "Register Create Activity", "Locked", "Published", "Zones"):
         assert told in page
     assert "everyone may now: metadata-write" in page
@@ -466,7 +466,7 @@ def test_what_access_others_have_is_told_to_administrators_of_the_item_only(
     Group.objects.create(slug="embargo", display_name="Embargo")
     wanted: dict[str, Any] = {"general": ["metadata-read"], "groups": {"embargo": ["admin"]}}
     services.change_access(handle=item.handle, by=user, **wanted)
-    address = f"/item/{item.handle}/activity/"
+    address = f"/item/{item.handle}/log/"
     assert "embargo may now: admin" in text(signed_in, address)
     signed_in.force_login(make_user("ben"))
     assert "embargo" not in text(signed_in, address)
