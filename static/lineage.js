@@ -2,7 +2,8 @@
 // its items are links, and the table below has the same to offer.
 "use strict";
 {
-  const EASY = 0.8; // a drawing that fits at this size is shown whole at first
+  const EASY = 0.8; // a drawing that fits at this size is shown whole at first, others in their width
+  const LEGIBLE = 0.25; // as far as that is no smaller than this
   const SMALLEST = 0.1;
   const LARGEST = 3;
   let chosen = ""; // the id of the chosen item, where it has one
@@ -25,6 +26,11 @@
   }
 
   const fitting = () => Math.min(1, room().width / natural(drawn()).width, room().height / natural(drawn()).height);
+
+  const beginning = () => {
+    const whole = fitting();
+    return whole >= EASY ? whole : Math.min(1, Math.max(LEGIBLE, room().width / natural(drawn()).width));
+  };
 
   const scale = () => drawn().getAttribute("width") / natural(drawn()).width;
 
@@ -117,8 +123,7 @@
     box().dataset.ready = "yes";
     const row = rowOf(chosen);
     const node = nodeOf(row);
-    const whole = fitting();
-    size(kept && node ? kept.factor : whole >= EASY ? whole : 1);
+    size(kept && node ? kept.factor : beginning());
     if (kept && node) put(node, kept.node);
     else centre(node || box().querySelector(".centre"));
     choose(node);

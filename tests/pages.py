@@ -99,6 +99,7 @@ PAGES = [
     SitePage("settings-locked", "{old_model}settings/"),
     SitePage("lineage", "{dataset}lineage/"),
     SitePage("lineage-chosen", "{dataset}lineage/", then=choose_a_node),
+    SitePage("lineage-run", "{run}lineage/"),
     SitePage("lineage-deep", "{person}lineage/?query=downstream&depth=4&most=250"),
     SitePage("lineage-filtered", "{model}lineage/?query=upstream&kind=PERSON"),
     SitePage("lineage-found", "{dataset}lineage/?query=effected_datasets"),

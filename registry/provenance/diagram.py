@@ -28,7 +28,7 @@ def dot(graph: Graph) -> str:
     highest = max(columns.values())
     is_dense = highest > HIGHEST or len(graph.edges) > MOST_LABELS
     width = min(1.1 + 0.02 * highest, 4)  # so that what comes from far above is not too steep
-    looks = DENSE if is_dense else {"nodesep": "0.3"}
+    looks = DENSE if is_dense else {"nodesep": "0.45"}  # room for labels, too
     drawing = diagrams.graph(rankdir="LR", ranksep=f"{width:.2f}", **looks, **HASTE)
     drawing.attr("node", height="0.65", margin="0.16,0.06")
     drawing.attr("edge", constraint="false")
