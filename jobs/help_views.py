@@ -62,7 +62,7 @@ class KindHelp(NamedTuple):
 
 
 class CommandHelp(NamedTuple):
-    """A command of this app, with (name, text) of each of its own options."""
+    """A command, with (name, text) of each of its own options."""
 
     name: str
     text: str
@@ -86,7 +86,12 @@ def page(request: HtmxRequest, name: str) -> HttpResponse:
     shown = PAGES.get(name)
     if shown is None:
         raise Http404("The help has no such page.")
-    body = render_to_string(f"help/_{name}.html", shown.context(), request)
+    return show(request, shown)
+
+
+def show(request: HtmxRequest, shown: Page) -> HttpResponse:
+    """A page of the help, of this app or of another that has one to add."""
+    body = render_to_string(f"help/_{shown.name}.html", shown.context(), request)
     contents = [
         Entry(level, anchor, strip_tags(title).strip())
         for level, anchor, title in HEADING.findall(body)
@@ -176,11 +181,12 @@ def _waiting() -> dict[str, Any]:
 
 def _programs() -> dict[str, Any]:
     names = sorted(name for name, app in get_commands().items() if app == "jobs")
-    return {"commands": [_command(name) for name in names]}
+    return {"commands": [command_of("jobs", name) for name in names]}
 
 
-def _command(name: str) -> CommandHelp:
-    command = load_command_class("jobs", name)
+def command_of(app: str, name: str) -> CommandHelp:
+    """What a command of that app says of itself."""
+    command = load_command_class(app, name)
     parser = command.create_parser("manage.py", name)
     own = [
         action

@@ -170,6 +170,7 @@ PAGES = [
     SitePage("workers-modeller", "/jobs/workers/", status=403),
     # Help
     SitePage("help", "/help/"),
+    SitePage("help-runs", "/help/runs/"),
     *(SitePage(f"help-{name}", f"/help/jobs/{name}/") for name in help_views.PAGES),
     # People
     SitePage("sign-in", "/account/login/", who=""),

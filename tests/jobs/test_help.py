@@ -43,7 +43,7 @@ def read(client: Client, path: str) -> str:
     return answer.content.decode()
 
 
-@pytest.mark.parametrize("path", ["/help/", *PAGES])
+@pytest.mark.parametrize("path", ["/help/", "/help/runs/", *PAGES])
 def test_each_page_answers_at_the_same_cost_however_many_jobs_there_are(
     signed_in: Client,
     user: User,
@@ -68,7 +68,7 @@ def test_an_unknown_page_is_not_found(signed_in: Client) -> None:
 
 def test_the_bar_leads_to_the_help_and_that_to_each_page(signed_in: Client) -> None:
     assert 'href="/help/"' in read(signed_in, "/jobs/")
-    assert {*PAGES, "/help/kinds/"} <= set(LINK.findall(read(signed_in, "/help/")))
+    assert {*PAGES, "/help/runs/", "/help/kinds/"} <= set(LINK.findall(read(signed_in, "/help/")))
 
 
 @pytest.mark.parametrize("is_staff", [False, True])
@@ -78,7 +78,7 @@ def test_every_link_of_the_help_leads_somewhere(
     client.force_login(user)
     reader = admin_client if is_staff else client
     seen: dict[str, str] = {}
-    for path in ("/help/", "/help/kinds/", *PAGES):
+    for path in ("/help/", "/help/kinds/", "/help/runs/", *PAGES):
         page = read(reader, path)
         for link in map(html.unescape, LINK.findall(page)):
             address, _, anchor = link.partition("#")
