@@ -31,24 +31,11 @@ class DayInput(forms.DateInput):
     input_type = "date"
 
 
-class MomentInput(forms.DateTimeInput):
-    """The browser's own calendar with a clock; what it sends is taken as UTC."""
-
-    input_type = "datetime-local"
-
-    def format_value(self, value: Any) -> str:
-        """Unix seconds as the browser takes them; what else was typed as it is."""
-        if isinstance(value, int):
-            return moments.written(value)[:19].replace(" ", "T")
-        return str(value)
-
-
 WIDGETS: dict[str, type[forms.Widget]] = {
     "textarea": forms.Textarea,
     "uri": forms.URLInput,
     "email": forms.EmailInput,
     "date": DayInput,
-    "moment": MomentInput,
     "boolean": forms.CheckboxInput,
     "hidden": forms.HiddenInput,
     "choice": forms.Select,
@@ -117,6 +104,16 @@ class Field:
         return self.name.rpartition(".")[0]
 
     @property
+    def text(self) -> str:
+        """A time as it is typed: what was, or else what the content holds, in UTC."""
+        return moments.written(self.value) if isinstance(self.value, int) else str(self.value)
+
+    @property
+    def look(self) -> moments.Look:
+        """What a time means."""
+        return moments.look(self.text)
+
+    @property
     def html(self) -> SafeString:
         """The input element, tied to its help and its errors for screen readers."""
         widget = WIDGETS.get(self.shape.form, forms.TextInput)()
@@ -134,8 +131,6 @@ class Field:
             attributes["autofocus"] = True
         if self.shape.form == "textarea":
             attributes["rows"] = 5 if self.shape.required else 2
-        if self.shape.form == "moment":
-            attributes["step"] = 1
         if self.shape.suggestions:
             attributes["list"] = f"{self.id}_suggestions"
         if isinstance(widget, forms.Select):
@@ -221,6 +216,7 @@ class ShapeForm:
             self.check()
         except Findings as findings:
             self.add(findings)
+        self._mark_first()
         return not self.error_count
 
     def read(self) -> dict[str, Any]:
@@ -242,9 +238,13 @@ class ShapeForm:
                 continue
             pair = next((pair for pair in near.pairs if pair.key.strip() in path), None)
             (pair or near).errors.append(text)
+        self._mark_first()
+
+    def _mark_first(self) -> None:
+        """Lead to what is wrong first."""
         first = next((found for found in self.walk() if found.errors), None)
-        if first:
-            first.is_first_wrong = True
+        for found in self.walk():
+            found.is_first_wrong = found is first
 
     def _near(self, path: Path) -> Field | None:
         """The field there, or the nearest one around it."""

@@ -2,13 +2,25 @@
 
 import re
 from datetime import UTC, datetime, timedelta, timezone
+from typing import NamedTuple
 
 _TIME = re.compile(
     r"(\d{4})[-/](\d{1,2})[-/](\d{1,2})"
     r"(?:(?:\s+|T)(\d{1,2}):(\d{2})(?::(\d{2})(?:\.0+)?)?\s*(Z|UTC|[+-]\d{2}(?::?\d{2})?)?)?",
     re.IGNORECASE | re.ASCII,
 )
+_OFFSET = re.compile(r":\d{2}(?:\.0+)?\s*([+-]\d{2}(?::?\d{2})?)\s*\Z", re.ASCII)
 _DAY_FIRST = re.compile(r"\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}\b.*", re.ASCII)
+
+
+class Look(NamedTuple):
+    """A time as it was written, beside its field: `wall` is what a clock there shows, as a calendar
+    of the browser takes it, and `utc` what it means; both are empty for what is no time. `zone` is
+    its offset, or UTC."""
+
+    wall: str
+    zone: str
+    utc: str
 
 
 def read(text: str) -> int:
@@ -45,6 +57,17 @@ def read(text: str) -> int:
 def written(seconds: int) -> str:
     """Unix seconds as a time in UTC, as `read` reads it."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S+00:00")
+
+
+def look(text: str) -> Look:
+    """A time as it was written, with what it means."""
+    offset = _OFFSET.search(text)
+    zone = offset[1] if offset else ""
+    try:
+        at = datetime.fromtimestamp(read(text), _zone(zone))
+        return Look(at.strftime("%Y-%m-%dT%H:%M:%S"), zone or "UTC", written(int(at.timestamp())))
+    except (ValueError, OverflowError):
+        return Look("", zone or "UTC", "")
 
 
 def _zone(text: str | None) -> timezone:

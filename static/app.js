@@ -150,10 +150,39 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
 });
 
-// A calendar beside a cell writes what was chosen as tables have it.
+// Times are typed, with an offset, as registry/moments.py reads them. A calendar beside each shows
+// what a clock there says, and leaves the offset as it is.
+const TIME = /^\s*(\d{4})[-/](\d\d?)[-/](\d\d?)(?:(?:\s+|T)(\d\d?):(\d\d)(?::(\d\d)(?:\.0+)?)?\s*(?:Z|UTC|[+-]\d\d(?::?\d\d)?)?)?\s*$/i;
+const OFFSET = /:\d\d(?:\.0+)?\s*(([+-])(\d\d):?(\d\d)?)\s*$/;
+
+function look(text) {
+  const [, zone = "", sign, hours, minutes = "00"] = OFFSET.exec(text) || [];
+  const [, year, month, day, hour = "0", minute = "00", second = "00"] = TIME.exec(text) || [];
+  const two = (number) => number?.padStart(2, "0");
+  const wall = `${year}-${two(month)}-${two(day)}T${two(hour)}:${minute}:${second}`;
+  const there = new Date(`${wall}Z`);
+  const exists = !isNaN(there) && there.toISOString().startsWith(wall) && !(hours > 23 || minutes > 59); // no 31 February
+  if (!exists) return { wall: "", zone, utc: "" };
+  const ahead = (sign === "-" ? -1 : 1) * (60 * (hours || 0) + Number(minutes)); // minutes
+  const utc = new Date(there - ahead * 60000).toISOString().slice(0, 19).replace("T", " ");
+  return { wall, zone, utc: `${utc}+00:00` };
+}
+
 document.addEventListener("change", (event) => {
   const { fills } = event.target.dataset;
-  if (fills && event.target.value) document.getElementById(fills).value = `${event.target.value.replace("T", " ")}+00:00`;
+  if (!fills || !event.target.value) return;
+  const field = document.getElementById(fills);
+  field.value = event.target.value.replace("T", " ") + (look(field.value).zone || "+00:00");
+  field.dispatchEvent(new Event("input", { bubbles: true }));
+});
+document.addEventListener("input", (event) => {
+  if (!event.target.matches("[data-moment]")) return;
+  const { id, value } = event.target;
+  const { wall, zone, utc } = look(value);
+  const calendar = document.querySelector(`[data-fills="${id}"]`);
+  if (document.activeElement !== calendar) calendar.value = wall;
+  document.getElementById(`${id}_zone`).textContent = zone || "UTC";
+  document.getElementById(`${id}_utc`).textContent = utc && `In UTC: ${utc}`;
 });
 
 // A second click on Register must not register twice.

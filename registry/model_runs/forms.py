@@ -28,6 +28,10 @@ OWN = (
     "start_time",
     "end_time",
 )
+HOW_TIMES = {
+    "start_time": "When the run began, as 2024-03-31 14:00:00+10:00. Without an offset it is UTC.",
+    "end_time": "When it ended, written likewise.",
+}
 MORE = "more"  # annotations that the workflow does not know
 MORE_HELP = "Facts that the workflow does not ask for, each under a key of your choice."
 HELP = {
@@ -127,7 +131,7 @@ def _shapes(layout: Layout, values: Mapping[str, Any]) -> Iterator[Shape]:
     for name in OWN:
         shape = own[name]
         if shape.form == "moment":
-            shape = dataclasses.replace(shape, title=f"{shape.title} (UTC)")
+            shape = dataclasses.replace(shape, help=HOW_TIMES[name])
         yield _unframed(shape) if shape.parts else shape
     dataset = next(part for part in _each(own["inputs"]).parts if part.name == "dataset_id")
     for side in SIDES:

@@ -1,21 +1,40 @@
 """The rows of a table of runs as its pages print them, and one of them as a form."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
+from django.http import QueryDict
 
 from registry import moments, references, services
-from registry.forms import Field, MomentInput
+from registry.forms import Field
 from registry.kinds.shape import Shape
-from registry.model_runs import sheets
-from registry.model_runs.columns import MARKER, ORGANISATION, OWN, ROW, SYSTEM, Columns, Key
+from registry.model_runs import explained, sheets
+from registry.model_runs.columns import MARKER, OWN, ROW, SYSTEM, Columns, Key
+from registry.model_runs.explained import OPTIONAL, REQUIRED, Column
+from registry.model_runs.rows import SEPARATOR
 from registry.models import HANDLE, RunSheet, SheetRow
 
 LOOKED_AT = 1_000  # faulty rows, to see which columns have faults
-ITEMS = {"modeller_id": "PERSON", "study_id": "STUDY", ORGANISATION: "ORGANISATION"}
-TIMES = ("start_time", "end_time")
+TIMES = {("start_time",), ("end_time",)}
+SIDES = {("inputs",), ("outputs",)}
+
+
+@dataclass
+class Entry:
+    """A cell of a row as its form prints it."""
+
+    field: Field
+    place: int
+    group: Key
+    is_system: bool
+
+    @property
+    def is_list(self) -> bool:
+        """True where several ids may stand."""
+        return self.field.shape.of == "DATASET"
 
 
 def shown(sheet: RunSheet, user: User) -> list[tuple[int, str]]:
@@ -37,9 +56,9 @@ def _shown(sheet: RunSheet, columns: Columns | None) -> list[tuple[int, str]]:
         return list(enumerate(sheet.columns))
     hidden = {(MARKER,), (ROW,), *((name,) for name in SYSTEM[1:]), ()}
     return [
-        (place, _title(columns, place))
-        for place, key in enumerate(columns.keys)
-        if key not in hidden
+        (place, column.title)
+        for place, column in enumerate(explained.of(columns))
+        if columns.keys[place] not in hidden
     ]
 
 
@@ -53,20 +72,6 @@ def marked_first(
     return shown[:1] + sorted(shown[1:], key=lambda column: column[0] not in places)
 
 
-def _title(columns: Columns, place: int) -> str:
-    """A column in few words: the header tells all, and is too long for a table."""
-    key = columns.keys[place]
-    names = {use.template.handle: use.template.display_name for use in columns.layout.uses}
-    if key[0] in {"inputs", "outputs"}:
-        return f"{key[0].capitalize()[:-1]}: {names[key[1]]}" if len(key) == 2 else key[2]
-    if key[0] == "annotations":
-        return key[1]
-    if key[0] in OWN:
-        plain = OWN[key[0]].partition("(")[0].strip()
-        return plain.removeprefix("execution ").capitalize()
-    return columns.headers[place].strip("_").replace("_", " ").capitalize()
-
-
 def printed(row: SheetRow, shown: list[tuple[int, str]]) -> dict[str, Any]:
     """A row as the table prints it: its cells with what was found in them, and what was found in
     the whole."""
@@ -75,7 +80,7 @@ def printed(row: SheetRow, shown: list[tuple[int, str]]) -> dict[str, Any]:
     return {
         "row": row,
         "cells": [
-            {"text": row.cells[place] if place < len(row.cells) else ""}
+            {"text": _cell(row, place), "breaks": _breaks(_cell(row, place))}
             | {name: [text for at, text in found if at == place] for name, found in told.items()}
             for place, _ in shown
         ],
@@ -87,57 +92,102 @@ def printed(row: SheetRow, shown: list[tuple[int, str]]) -> dict[str, Any]:
     }
 
 
-def fields(sheet: RunSheet, row: SheetRow, user: User) -> list[dict[str, Any]]:
-    """The columns of a row as inputs: `field`, whether it is hidden, and for a time what a calendar
-    begins with."""
-    found = list(_fields(sheet, row, user))
-    named_ids = [one["field"] for one in found if one["field"].shape.of]
+def _breaks(cell: str) -> str:
+    """Where a line may break in it, as a class of the style sheet: an id or a time cut in two is
+    none any more."""
+    ids = cell.split(SEPARATOR)
+    if all(HANDLE.fullmatch(part.strip()) for part in ids):
+        return "whole" if len(ids) == 1 else "ids"
+    return "whole" if moments.look(cell).utc else ""
+
+
+@dataclass
+class RowForm:
+    """A row as a form: what is to be mended comes first. `system` are the cells that the site fills
+    in: they can at most be cleared."""
+
+    to_mend: list[Entry]
+    rest: list[Entry]
+    system: list[Entry]
+
+    @property
+    def entries(self) -> list[Entry]:
+        """All in the order of the page."""
+        return [*self.to_mend, *self.system, *self.rest]
+
+
+def form_of(sheet: RunSheet, row: SheetRow, user: User) -> RowForm:
+    """The form of a row: a field for each of its columns that the table shows, or that is wrong."""
+    entries = list(_entries(sheet, row, user))
+    named_ids = [entry.field for entry in entries if entry.field.shape.of]
     right = [field for field in named_ids if HANDLE.fullmatch(field.value) and not field.errors]
     named = references.named({field.value for field in right}, user)
     for field in right:
         field.named = named[field.value]
-    return found
+    system = [entry for entry in entries if entry.is_system]
+    own = [entry for entry in entries if not entry.is_system]
+    # What belongs together stays so: a dataset and its files, the start and the end.
+    wrong = {entry.group for entry in own if entry.field.errors}
+    form = RowForm(
+        to_mend=[entry for entry in own if entry.group in wrong],
+        rest=[entry for entry in own if entry.group not in wrong],
+        system=[entry for entry in system if entry.field.value],
+    )
+    first = next((entry.field for entry in form.entries if entry.field.errors), None)
+    if first:
+        first.is_first_wrong = True
+    return form
 
 
-def _fields(sheet: RunSheet, row: SheetRow, user: User) -> Iterator[dict[str, Any]]:
+def posted(sheet: RunSheet, row: SheetRow, data: QueryDict) -> list[str]:
+    """The cells of a row as its form was sent. What it has no field for stays as it is, and what
+    the site fills in can only be cleared."""
+    cells = [_cell(row, place) for place in range(len(sheet.columns))]
+    for place, header in enumerate(sheet.columns):
+        if not explained.is_of_system(header):
+            cells[place] = data.get(f"c{place}", cells[place])
+        elif f"clear{place}" in data:
+            cells[place] = ""
+    return cells
+
+
+def name_of(sheet: RunSheet, row: SheetRow) -> str:
+    """What the run of a row is called, as far as the table says so."""
+    headers = [header.casefold() for header in sheet.columns]
+    own = OWN["display_name"]
+    return _cell(row, headers.index(own)).strip() if own in headers else ""
+
+
+def _entries(sheet: RunSheet, row: SheetRow, user: User) -> Iterator[Entry]:
     columns = _columns(sheet, user)
     keys = columns.keys if columns else [()] * len(sheet.columns)
-    titles = dict(_shown(sheet, columns))
+    told = explained.of(columns) if columns else [None] * len(sheet.columns)
+    shown = {place for place, _ in _shown(sheet, columns)}
     wrong = {place for place, _ in row.faults}
     for place, header in enumerate(sheet.columns):
-        title = titles.get(place, "")
-        own = _shape(keys[place]) | {
-            "name": f"c{place}",
-            "title": title or header or f"Column {place + 1}",
-            "help": "" if header.casefold() == title.casefold() else header,
-        }
-        value = row.cells[place] if place < len(row.cells) else ""
-        field = Field(Shape(required=False, **own), own["name"], value)
-        field.errors = [text for at, text in row.faults if at == place]
-        field.warnings = [text for at, text in row.warnings or () if at == place]
-        yield {
-            "field": field,
-            "is_hidden": place not in titles and place not in wrong,
-            "is_list": keys[place][:1] in (("inputs",), ("outputs",)),
-            "calendar": _calendar(value) if own["form"] == "moment" else None,
-        }
+        is_system = explained.is_of_system(header)
+        if place in shown or place in wrong or is_system:
+            title = header or f"Column {place + 1}"
+            shape = _shape(keys[place], f"c{place}", told[place] or Column(title, "", OPTIONAL))
+            field = Field(shape, shape.name, _cell(row, place))
+            field.errors = [text for at, text in row.faults if at == place]
+            field.warnings = [text for at, text in row.warnings or () if at == place]
+            yield Entry(field, place, _group(keys[place], place), is_system)
 
 
-def _shape(key: Key) -> dict[str, str]:
-    """The form of a cell, and of which kind the item is that it names."""
-    match key:
-        case ("inputs" | "outputs", _):
-            return {"form": "item", "of": "DATASET"}
-        case (name,) if name in ITEMS:
-            return {"form": "item", "of": ITEMS[name]}
-        case (name,) if name in TIMES:
-            return {"form": "moment"}
-    return {"form": "line"}
+def _shape(key: Key, name: str, column: Column) -> Shape:
+    """The form of a cell."""
+    required = column.need == REQUIRED
+    form = "item" if column.of else "moment" if key[:1] in TIMES else "line"
+    return Shape(name, column.title, column.what, form, required, of=column.of)
 
 
-def _calendar(cell: str) -> str:
-    """A time as a calendar of the browser takes it, in UTC; empty for what is none."""
-    try:
-        return MomentInput().format_value(moments.read(cell))
-    except ValueError:
-        return ""
+def _group(key: Key, place: int) -> Key:
+    """What a column belongs to."""
+    if key[:1] in TIMES:
+        return ("times",)
+    return key[:2] if key[:1] in SIDES else (str(place),)
+
+
+def _cell(row: SheetRow, place: int) -> str:
+    return str(row.cells[place]) if place < len(row.cells) else ""

@@ -102,7 +102,7 @@ def row(request: HtmxRequest, sheet_id: UUID, number: int) -> HttpResponse:
     current = get_object_or_404(found.rows, number=number)
     context: dict[str, Any] = {"sheet": found, "status": 200}
     if request.method == "POST":
-        cells = [request.POST.get(f"c{place}", "") for place in range(len(found.columns))]
+        cells = sheet_rows.posted(found, current, request.POST)
         try:
             current = sheets.mend(sheet=found, number=number, cells=cells, by=request.user)
         except services.Refused as refused:
@@ -113,7 +113,11 @@ def row(request: HtmxRequest, sheet_id: UUID, number: int) -> HttpResponse:
                 _tell(request, current)
                 return redirect(_next_faulty(found, number))
             context["status"] = UNPROCESSABLE
-    context |= {"row": current, "fields": sheet_rows.fields(found, current, request.user)}
+    context |= {
+        "row": current,
+        "form": sheet_rows.form_of(found, current, request.user),
+        "name": sheet_rows.name_of(found, current),
+    }
     return render(request, "registry/runs/row.html", context, status=context["status"])
 
 

@@ -16,12 +16,13 @@ from django.urls import reverse
 
 from jobs import lifecycle
 from jobs.models import Batch, Job
-from registry import services
+from registry import moments, services
 from registry.model_runs import services as runs
 from registry.model_runs import sheets
 from registry.models import Item, RunSheet
 from tests.conftest import drain
-from tests.registry.model_runs.tables import columns_for, found, load_rows, row_of, table
+from tests.registry.model_runs import tables
+from tests.registry.model_runs.tables import columns_for, found, load, load_rows, row_of, table
 from tests.registry.runs import Workflow
 
 pytestmark = pytest.mark.django_db
@@ -321,7 +322,7 @@ def test_a_row_is_mended_in_the_page(
 
 def test_a_row_with_what_no_database_stores_is_refused(signed_in: Client, sheet: RunSheet) -> None:
     address = reverse("run-sheet-row", args=[sheet.pk, 2])
-    assert "U+0000" in text_of(signed_in.post(address, {"c0": "a\0"}))
+    assert "U+0000" in text_of(signed_in.post(address, {"c1": "a\0"}))
 
 
 def test_a_submitted_table_is_followed_and_can_be_taken_back_where_it_was_not_launched(
@@ -757,23 +758,95 @@ def test_a_row_is_mended_with_pickers_and_calendars(
     }
     sheet = load_rows(workflow, user, row_of(workflow, user, cells=cells))
     answer = signed_in.get(sheet.rows.get().get_absolute_url())
-    fields = {entry["field"].label: entry for entry in answer.context["fields"]}
-    kinds = {label: entry["field"].shape.of for label, entry in fields.items()}
+    form = answer.context["form"]
+    fields = {entry.field.label: entry.field for entry in form.entries}
+    kinds = {label: field.shape.of for label, field in fields.items()}
     assert kinds["Agent id"] == "PERSON"
     assert kinds["Study id"] == "STUDY"
     assert kinds["Requesting organisation id"] == "ORGANISATION"
     assert kinds["Input: Forcing"] == kinds["Output: Matrix"] == "DATASET"
     assert kinds["Display name"] == kinds["currents"] == ""
-    assert fields["Study id"]["field"].named.item == workflow.study
-    assert fields["Agent id"]["field"].named is None  # the fault tells what it is
-    assert fields["Start time"]["calendar"] == "2024-03-31T04:00:00"
-    assert fields["End time"]["calendar"] == ""
+    assert fields["Study id"].named.item == workflow.study
+    assert fields["Agent id"].named is None  # the fault tells what it is
+    assert fields["Start time"].look == moments.Look(
+        "2024-03-31T14:00:00", "+10:00", "2024-03-31 04:00:00+00:00"
+    )
+    assert fields["End time"].look == moments.Look("", "UTC", "")
     page = answer.content.decode()
     assert page.count('data-picker="several"') == 3
     assert page.count("data-fills=") == 2
-    assert "31/12/2024</textarea>" in page
-    end = fields["End time"]["field"]
+    assert 'value="31/12/2024"' in page
+    assert "In UTC: 2024-03-31 04:00:00+00:00" in page
+    end = fields["End time"]
     assert f'<a href="#{end.id}">End time</a>' in page
+
+
+def test_the_form_of_a_row_begins_with_what_is_to_be_mended(
+    workflow: Workflow, user: User, signed_in: Client
+) -> None:
+    cells = {"execution end": "31/12/2024", "Input resource": "a|b"}
+    ids = {"Input dataset id for template: Forcing": f"{workflow.currents.handle}|10378.1/9"}
+    sheet = load_rows(workflow, user, row_of(workflow, user, cells=cells | ids))
+    answer = signed_in.get(sheet.rows.get().get_absolute_url())
+    form = answer.context["form"]
+    to_mend = [entry.field.label for entry in form.to_mend]
+    assert to_mend == ["Start time", "End time", "Input: Forcing", "currents"]
+    assert [entry.field.label for entry in form.entries if entry.field.is_first_wrong] == [
+        "End time"
+    ]
+    assert answer.content.decode().count("autofocus") == 1
+    page = text_of(answer)
+    assert "Season 2024" in page
+    assert "Row 2 of the file" in page
+
+
+def test_no_two_fields_of_a_row_are_called_the_same(
+    user: User, workflow: Workflow, signed_in: Client
+) -> None:
+    """Two templates may defer files of one key, and an annotation be called like a column."""
+    resource = {"description": "d", "key": "currents", "optional": False}
+    for item, changed in (
+        (workflow.output, {"deferred_resources": [resource]}),
+        (workflow.template, {"annotations": {"required": ["description"], "optional": []}}),
+    ):
+        Item.objects.filter(pk=item.pk).update(info=item.info | changed)
+    sheet = load_rows(workflow, user, row_of(workflow, user, display_name=""))
+    form = signed_in.get(sheet.rows.get().get_absolute_url()).context["form"]
+    labels = [entry.field.label.casefold() for entry in form.entries]
+    assert len(labels) == len(set(labels))
+    assert {"currents (forcing, input)", "annotation: description"} <= set(labels)
+
+
+def test_what_the_site_fills_in_is_not_edited_but_can_be_cleared_where_it_is_wrong(
+    workflow: Workflow, user: User, signed_in: Client
+) -> None:
+    wrong = "not-a-job"
+    sheet = load_rows(workflow, user, row_of(workflow, user, cells={"_job_id": wrong}))
+    row = sheet.rows.get()
+    place = sheet.columns.index("_job_id")
+    address = row.get_absolute_url()
+    page = signed_in.get(address).content.decode()
+    assert f'name="c{place}"' not in page
+    assert f'name="clear{place}"' in page
+    signed_in.post(address, {f"c{place}": ""})
+    row.refresh_from_db()
+    assert row.cells[place] == wrong
+    signed_in.post(address, {f"clear{place}": "on"})
+    row.refresh_from_db()
+    assert (row.cells[place], row.state) == ("", "NEW")
+
+
+def test_what_a_row_holds_beside_its_fields_stays(
+    workflow: Workflow, user: User, signed_in: Client
+) -> None:
+    header = [*columns_for(workflow, user).headers, "my own"]
+    row = [*row_of(workflow, user, cells={"agent id": ""}), "a note"]
+    sheet = load(tables.text_of([header, row]), user)
+    address = sheet.rows.get().get_absolute_url()
+    place = sheet.columns.index("agent id")
+    signed_in.post(address, {f"c{place}": workflow.modeller.handle})
+    mended = sheet.rows.get()
+    assert (mended.state, mended.cells[-1]) == ("NEW", "a note")
 
 
 def test_a_picker_of_several_looks_for_what_stands_behind_the_last_bar(
@@ -789,8 +862,69 @@ def test_a_row_of_a_table_that_no_longer_fits_its_workflow_has_plain_fields(
     workflow: Workflow, sheet: RunSheet, user: User, signed_in: Client
 ) -> None:
     Item.objects.filter(pk=workflow.forcing.pk).update(is_complete=False)
-    fields = signed_in.get(sheet.rows.first().get_absolute_url()).context["fields"]
-    assert {entry["field"].shape.form for entry in fields} == {"line"}
+    form = signed_in.get(sheet.rows.first().get_absolute_url()).context["form"]
+    assert {entry.field.shape.form for entry in form.entries} == {"line"}
+
+
+# Times.
+
+
+def test_a_date_that_does_not_exist_is_told_at_its_field_and_stays_as_it_was_typed(
+    workflow: Workflow, signed_in: Client
+) -> None:
+    typed = "2024-02-31 10:00:00+10:00"
+    address = reverse("run-register", args=[workflow.template.handle])
+    answer = signed_in.post(address, form_of(workflow, start_time=typed))
+    assert answer.status_code == 422
+    field = answer.context["form"].field("start_time")
+    assert "no time that exists" in field.errors[0]
+    assert field.is_first_wrong
+    assert f'value="{typed}"' in answer.content.decode()
+
+
+def test_an_end_before_the_start_is_told_at_the_end_and_both_keep_their_offsets(
+    workflow: Workflow, signed_in: Client
+) -> None:
+    start, end = "2024-03-31 14:00:00+10:00", "2024-03-31 05:00:00+02:00"
+    address = reverse("run-register", args=[workflow.template.handle])
+    answer = signed_in.post(address, form_of(workflow, start_time=start, end_time=end))
+    form = answer.context["form"]
+    assert form.field("end_time").errors == ["The run cannot end before it begins."]
+    page = answer.content.decode()
+    for told in (start, end, "In UTC: 2024-03-31 04:00:00+00:00"):
+        assert told in page, told
+
+
+@pytest.mark.parametrize(
+    ("text", "wall", "zone", "utc"),
+    [
+        ("2024-03-31 14:00:00+10:00", "2024-03-31T14:00:00", "+10:00", "2024-03-31 04:00:00"),
+        ("2024/3/31T1:05 -0930", "2024-03-31T01:05:00", "-0930", "2024-03-31 10:35:00"),
+        ("2024-03-31 14:00Z", "2024-03-31T14:00:00", "UTC", "2024-03-31 14:00:00"),
+        ("2024-03-31", "2024-03-31T00:00:00", "UTC", "2024-03-31 00:00:00"),
+        ("31/12/2024 14:00+10", "", "+10", ""),
+        ("31-12-2024", "", "UTC", ""),
+        ("9999-12-31 23:00:00-10:00", "", "-10:00", ""),
+        ("", "", "UTC", ""),
+    ],
+)
+def test_a_time_is_shown_as_its_own_clock_and_in_utc(
+    text: str, wall: str, zone: str, utc: str
+) -> None:
+    assert moments.look(text) == moments.Look(wall, zone, utc and f"{utc}+00:00")
+
+
+def test_no_line_breaks_within_an_id_or_a_time(
+    workflow: Workflow, user: User, signed_in: Client
+) -> None:
+    several = f"{workflow.currents.handle}|{workflow.matrix.handle}"
+    cells = {"Input dataset id for template: Forcing": several, "Input resource": "a|b"}
+    sheet = load_rows(workflow, user, row_of(workflow, user, cells=cells))
+    page = signed_in.get(sheet.get_absolute_url()).content.decode()
+    assert f'<td class="whole">{workflow.study.handle}</td>' in page
+    assert f'<td class="ids">{several}</td>' in page
+    assert '<td class="whole">2023-11-14 22:13:20+00:00</td>' in page
+    assert '<td class="">Season 2024</td>' in page
 
 
 # Finding runs.
