@@ -63,6 +63,7 @@ urlpatterns = [
     path("runs/of/<handle:handle>/", runs.ways, name="run-ways"),
     path("runs/of/<handle:handle>/new/", runs.register, name="run-register"),
     path("runs/of/<handle:handle>/table.csv", sheets.template_csv, name="run-template-csv"),
+    path("runs/of/<handle:handle>/example.csv", sheets.example_csv, name="run-example-csv"),
     path("runs/jobs/<uuid:session_id>/", runs.follow, name="run-job"),
     path("runs/sheets/", sheets.upload, name="run-sheets"),
     path("runs/sheets/<uuid:sheet_id>/", sheets.sheet, name="run-sheet"),

@@ -124,6 +124,7 @@ PAGES = [
     SitePage("run-choose", "/runs/new/"),
     SitePage("run-choose-wrong", "/runs/new/?template=10378.1/9"),
     SitePage("run-ways", "/runs/of/{template_id}/"),
+    SitePage("run-ways-newcomer", "/runs/of/{template_id}/", who="newcomer"),
     SitePage("run-form", "/runs/of/{template_id}/new/"),
     SitePage("run-refused", "/runs/of/{template_id}/new/", then=press("Register")),
     SitePage("run-waiting", "{waiting_run_job}"),

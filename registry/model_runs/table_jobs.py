@@ -147,7 +147,7 @@ def batch_links(user: User, batch: Batch) -> list[Link]:
     """What is offered for a batch of runs: to its owner its table, with what became of each row."""
     if batch.owner_id != user.pk:
         return []
-    return [Link("Download CSV", reverse("run-batch-csv", args=[batch.pk]))]
+    return [Link("Download CSV (times in UTC)", reverse("run-batch-csv", args=[batch.pk]))]
 
 
 def launched(user: User, job: Job) -> list[Link]:

@@ -21,11 +21,12 @@ from registry.forms import Field
 from registry.kinds.runs import ModelRun
 from registry.kinds.shape import Shape
 from registry.kinds.values import without_address
-from registry.model_runs import columns, records
+from registry.model_runs import columns, explained, records
 from registry.model_runs import services as runs
 from registry.model_runs.columns import Layout
 from registry.model_runs.forms import RunForm
 from registry.models import HANDLE, Item
+from registry.views import sheets
 from registry.views.common import UNPROCESSABLE, Reader, item_for
 from registry.views.forms import form_page
 
@@ -35,6 +36,7 @@ UPDATES = "MODEL_RUN_UPDATE"
 TEMPLATE = "MODEL_RUN_WORKFLOW_TEMPLATE"
 STUDY = Shape("study", "Study", "", "item", required=True, of="STUDY")
 OFFERED = 12  # workflow templates
+TABLES = 5
 
 
 @require_safe
@@ -46,6 +48,7 @@ def choose_template(request: HtmxRequest) -> HttpResponse:
         "templates": readable.with_successors().defer("info", "search_text")[:OFFERED],
         "chosen": chosen,
         "may_write": access.level(request.user) >= Level.WRITE,
+        "sheets": sheets.recent(request.user, TABLES),
     }
     if chosen:
         found = readable.filter(handle=chosen).first() if HANDLE.fullmatch(chosen) else None
@@ -59,6 +62,9 @@ def choose_template(request: HtmxRequest) -> HttpResponse:
 def ways(request: HtmxRequest, handle: str) -> HttpResponse:
     """The two ways to register runs of a workflow: one by a form, many by a table."""
     context = _of_template(request, handle)
+    if "layout" in context:
+        context["columns"] = explained.with_examples(context["layout"].columns(), request.user)
+        context["person"] = services.person_of(request.user)
     return render(request, "registry/runs/ways.html", context)
 
 

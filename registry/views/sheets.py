@@ -2,11 +2,12 @@
 it back with what became of each row."""
 
 import re
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.conf import settings
 from django.contrib import messages
+from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django.http import Http404, HttpResponse
 from django.http.response import HttpResponseBase
@@ -17,17 +18,47 @@ from jobs.models import Batch, Job
 from provena.http import HtmxRequest, csv_file, wants_fragment
 from provena.paging import keyset
 from registry import references, services
+from registry.kinds.entities import WorkflowTemplate
 from registry.model_runs import columns as headers
-from registry.model_runs import sheets, spreadsheet
-from registry.models import RunSheet, SheetRow
+from registry.model_runs import explained, sheets, spreadsheet
+from registry.models import Item, RunSheet, SheetRow
 from registry.models.sheets import FORCED, WARNED, RunSheetQuerySet
+from registry.references import Named
 from registry.views import sheet_rows
 from registry.views.common import UNPROCESSABLE, item_for
 
 State = SheetRow.State
 RECENT = 20  # sheets
+OFFERED = 5  # workflow templates
 PAGE = 25  # rows
 ROW_NUMBER = re.compile("[0-9]{1,9}")
+
+
+class Recent(NamedTuple):
+    """A table as lists of them show it, with its workflow template as the reader may see it, and
+    what is to be done with it in few words."""
+
+    sheet: RunSheet
+    template: Named
+    state: str
+
+
+def recent(user: User, limit: int = RECENT) -> list[Recent]:
+    """The tables that a user uploaded last, newest first."""
+    own = RunSheet.objects.shown().filter(owner=user).select_related("template")
+    found = list(own[:limit])
+    named = references.named({sheet.template.handle for sheet in found}, user)
+    return [Recent(sheet, named[sheet.template.handle], _state(sheet)) for sheet in found]
+
+
+def _state(sheet: RunSheet) -> str:
+    if not sheet.is_ready:
+        return "Being checked"
+    if sheet.in_state(State.FAULTY):
+        return "To mend"
+    if sheet.in_state(State.NEW) or sheet.in_state(State.RETRY):
+        return "Ready to register"
+    return "Submitted" if sheet.in_state(State.SUBMITTED) else "Nothing new in it"
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -49,9 +80,8 @@ def upload(request: HtmxRequest) -> HttpResponse:
             context["refusal"], status = str(refused), UNPROCESSABLE
         else:
             return redirect(sheet)
-    recent = list(_own(request)[:RECENT])
-    named = references.named({sheet.template.handle for sheet in recent}, request.user)
-    context["sheets"] = [(sheet, named[sheet.template.handle]) for sheet in recent]
+    context["sheets"] = recent(request.user)
+    context["templates"] = _templates(request.user, [entry.sheet for entry in context["sheets"]])
     return render(request, "registry/runs/upload.html", context, status=status)
 
 
@@ -186,12 +216,15 @@ def discard(request: HtmxRequest, sheet_id: UUID) -> HttpResponse:
 @require_safe
 def template_csv(request: HtmxRequest, handle: str) -> HttpResponseBase:
     """The empty table of a workflow template."""
-    item_for(request.user, handle)
-    try:
-        columns = headers.layout_for(handle, request.user).columns()
-    except services.Refused as refused:
-        raise Http404(str(refused)) from None
-    return csv_file(f"model-runs-{handle}.csv", [columns.headers])
+    return csv_file(f"model-runs-{handle}.csv", [_columns(request, handle).headers])
+
+
+@require_safe
+def example_csv(request: HtmxRequest, handle: str) -> HttpResponseBase:
+    """The table of a workflow template with a row that shows how it is filled in."""
+    columns = _columns(request, handle)
+    row = explained.example(explained.with_examples(columns, request.user))
+    return csv_file(f"model-runs-{handle}-example.csv", [columns.headers, row])
 
 
 @require_safe
@@ -214,6 +247,25 @@ def batch_csv(request: HtmxRequest, batch_id: UUID) -> HttpResponseBase:
         messages.error(request, str(refused))
         return redirect(batch)
     return csv_file(f"model-runs-{batch.pk}.csv", table)
+
+
+def _columns(request: HtmxRequest, handle: str) -> headers.Columns:
+    item_for(request.user, handle)
+    try:
+        return headers.layout_for(handle, request.user).columns()
+    except services.Refused as refused:
+        raise Http404(str(refused)) from None
+
+
+def _templates(user: User, uploaded: list[RunSheet]) -> list[Item]:
+    """The workflow templates whose tables are offered: those of what was uploaded last, or else the
+    newest."""
+    readable = Item.objects.readable_by(user).complete().of_kind(WorkflowTemplate.subtype)
+    readable = readable.defer("info", "search_text")
+    had = [sheet.template_id for sheet in uploaded]
+    kept = {item.pk: item for item in readable.filter(pk__in=had)}
+    own = [kept[pk] for pk in dict.fromkeys(had) if pk in kept]
+    return (own or list(readable[:OFFERED]))[:OFFERED]
 
 
 def _sheet(request: HtmxRequest, sheet_id: UUID) -> RunSheet:

@@ -914,6 +914,30 @@ def test_a_time_is_shown_as_its_own_clock_and_in_utc(
     assert moments.look(text) == moments.Look(wall, zone, utc and f"{utc}+00:00")
 
 
+# Lists of tables.
+
+
+def test_how_cells_are_read_is_open_where_a_table_has_faults(
+    workflow: Workflow, signed_in: Client, sheet: RunSheet
+) -> None:
+    address = reverse("run-sheets")
+    folded, unfolded = 'id="reading">', 'id="reading" open>'
+    assert folded in signed_in.get(address).content.decode()
+    assert unfolded in post_file(signed_in, b"a,b\n").content.decode()
+    assert unfolded in signed_in.get(sheet.get_absolute_url()).content.decode()
+
+
+def test_recent_tables_are_listed_where_runs_are_begun(
+    workflow: Workflow, user: User, signed_in: Client, sheet: RunSheet
+) -> None:
+    for address in (reverse("run-new"), reverse("run-sheets")):
+        page = text_of(signed_in.get(address))
+        for told in ("runs.csv", "To mend", "1 faulty", workflow.template.display_name):
+            assert told in page, (address, told)
+    load_rows(workflow, user, row_of(workflow, user, display_name="Another"))
+    assert "Ready to register" in text_of(signed_in.get(reverse("run-new")))
+
+
 def test_no_line_breaks_within_an_id_or_a_time(
     workflow: Workflow, user: User, signed_in: Client
 ) -> None:
@@ -925,6 +949,11 @@ def test_no_line_breaks_within_an_id_or_a_time(
     assert f'<td class="ids">{several}</td>' in page
     assert '<td class="whole">2023-11-14 22:13:20+00:00</td>' in page
     assert '<td class="">Season 2024</td>' in page
+
+
+def test_the_tables_of_others_are_listed_nowhere(stranger: Client, sheet: RunSheet) -> None:
+    for address in (reverse("run-new"), reverse("run-sheets")):
+        assert "runs.csv" not in text_of(stranger.get(address))
 
 
 # Finding runs.
