@@ -7,7 +7,7 @@ A handler is found by the sub type of its job. The apps that own the work declar
 import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from django.db.models import OuterRef, Value
 from django.db.models.expressions import Combinable
@@ -73,13 +73,14 @@ class InvalidPayload(ValueError):
 
 P = TypeVar("P", bound=Payload)
 PayloadModel = type[Payload]
+ModelOf = type[P]  # named, because a kind has a field `type`
 # A handler takes a jobs.worker.Run, which this module, being below the worker, cannot name.
 Handler = Callable[[Any, P], Payload | None]
 
 
-@dataclass(frozen=True)
-class JobKind:
-    """A kind of job. `timeout` is in seconds, `max_attempts` counts starts.
+@dataclass(frozen=True, kw_only=True)
+class _Declared(Generic[P]):
+    """What `@job` is told of a kind. `timeout` is in seconds, `max_attempts` counts starts.
 
     `makes`, `named_by` and `numbered_by` are keys of JSON joined by `__`: where in its result the
     id stands of what it made, and where in its payload the name by which people know it and the
@@ -92,18 +93,24 @@ class JobKind:
     type: str
     sub_type: str
     title: str
-    payload: PayloadModel
-    result: PayloadModel
+    payload: ModelOf[P]
+    result: PayloadModel = Nothing
+    max_attempts: int = 3
+    timeout: int = 60
+    queue: str = DEFAULT_QUEUE
+    makes: str = ""
+    named_by: str = ""
+    numbered_by: str = ""
+    launches: str = ""
+    in_pieces: bool = False
+    started_by: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobKind(_Declared[Payload]):
+    """A kind of job: what it was declared with, and its handler."""
+
     handler: Handler[Any]
-    max_attempts: int
-    timeout: int
-    queue: str
-    makes: str
-    named_by: str
-    numbered_by: str
-    launches: str
-    in_pieces: bool
-    started_by: str
 
     @property
     def purpose(self) -> str:
@@ -170,23 +177,8 @@ class _Registry:
 _registry = _Registry()
 
 
-def job(
-    *,
-    type: str,
-    sub_type: str,
-    title: str,
-    payload: type[P],
-    result: type[Payload] = Nothing,
-    max_attempts: int = 3,
-    timeout: int = 60,
-    queue: str = DEFAULT_QUEUE,
-    makes: str = "",
-    named_by: str = "",
-    in_pieces: bool = False,
-    started_by: str = "",
-    numbered_by: str = "",
-    launches: str = "",
-) -> Callable[[Handler[P]], Handler[P]]:
+@dataclass(frozen=True, kw_only=True)
+class job(_Declared[P]):  # noqa: N801 - it is used as a decorator
     """Declare the decorated function as the handler of a job kind; its docstring tells people, in
     the help, what such a job does.
 
@@ -196,29 +188,11 @@ def job(
     that works outside the database, such as on a mail, for which nobody should have to wait.
     """
 
-    def declare(handler: Handler[P]) -> Handler[P]:
-        if sub_type in _registry.jobs:
-            raise ValueError(f"Job kind {sub_type} is declared twice.")
-        _registry.jobs[sub_type] = JobKind(
-            type=type,
-            sub_type=sub_type,
-            title=title,
-            payload=payload,
-            result=result,
-            handler=handler,
-            max_attempts=max_attempts,
-            timeout=timeout,
-            queue=queue,
-            makes=makes,
-            named_by=named_by,
-            in_pieces=in_pieces,
-            started_by=started_by,
-            numbered_by=numbered_by,
-            launches=launches,
-        )
+    def __call__(self, handler: Handler[P]) -> Handler[P]:
+        if self.sub_type in _registry.jobs:
+            raise ValueError(f"Job kind {self.sub_type} is declared twice.")
+        _registry.jobs[self.sub_type] = JobKind(**vars(self), handler=handler)
         return handler
-
-    return declare
 
 
 def workflow(
