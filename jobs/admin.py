@@ -9,12 +9,12 @@ from django.contrib import admin
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.template.defaultfilters import pluralize
 from django_q import admin as django_q_admin
 from django_q.models import Failure, OrmQ, Schedule, Success
 
 from jobs import lifecycle, progress
 from jobs.models import UNFINISHED, Batch, Cluster, Job, JobEvent, Status, Workflow, sees_all_jobs
+from provena.words import counted
 
 # Django-Q2 keeps nothing in its own tables here, and its forms hold unsigned pickles. Importing its
 # admin first is what registers it, so that it can be taken out again.
@@ -75,12 +75,12 @@ class JobAdmin(ReadOnly, admin.ModelAdmin):
         self, request: HttpRequest, jobs: QuerySet[Job], act: Callable[..., None], done: str
     ) -> None:
         """Do it to each job; one that changed its state meanwhile is left as it is."""
-        count = 0
+        number = 0
         for job in jobs:
             with suppress(lifecycle.NotPossible):
                 act(job, by=request.user)
-                count += 1
-        self.message_user(request, f"{count} job{pluralize(count)} {done}.")
+                number += 1
+        self.message_user(request, f"{counted(number, 'job')} {done}.")
 
 
 @admin.register(Workflow)

@@ -15,7 +15,6 @@ from django.db.models.fields.json import KT
 from django.db.models.functions import Cast
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.template.defaultfilters import pluralize
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 from django_htmx.http import trigger_client_event
@@ -26,6 +25,7 @@ from jobs.progress import BatchProgress
 from jobs.views import NOTHING_NEW
 from provena.http import HtmxRequest, wants_fragment
 from provena.paging import PAGE_SIZE, Page, keyset_in_turn
+from provena.words import counted
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECONDS = re.compile(r"[0-9]{1,16}")
@@ -156,8 +156,8 @@ RETRY = Deed(
     verb="Retry",
     which="failed",
     states=(Status.FAILED,),
-    meaning="They go back into the queue, each as the same job with its history. Those whose "
-    "cause has not been mended will fail again.",
+    meaning="Each goes back into the queue as the same job, with its history. What failed for a "
+    "cause that is still there will fail again.",
     done="retried",
 )
 CANCEL = Deed(
@@ -165,8 +165,8 @@ CANCEL = Deed(
     verb="Cancel",
     which="waiting",
     states=(Status.PENDING, Status.DEQUEUED),
-    meaning="Jobs that no worker has begun end as FAILED, and nothing of them is recorded. Those "
-    "in progress go on. What is cancelled can be retried.",
+    meaning="What no worker has begun ends as FAILED, and nothing of it is recorded. What is in "
+    "progress goes on. What is cancelled can be retried.",
     done="cancelled",
 )
 
@@ -192,7 +192,7 @@ def _ask_and_do(request: HtmxRequest, batch_id: UUID, deed: Deed) -> HttpRespons
         return redirect(batch)
     number = deed.act(batch, by=request.user)
     if number:
-        messages.success(request, f"{number:,} job{pluralize(number)} {deed.done}.")
+        messages.success(request, f"{counted(number, 'job')} {deed.done}.")
     else:
         messages.warning(request, f"No job of this batch was {deed.which} any more.")
     return redirect(batch)

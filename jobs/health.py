@@ -9,6 +9,7 @@ from django.utils import timezone
 from jobs import definitions, queues, stuck, tallies
 from jobs.models import Cluster, Job, JobQuerySet, QueuePause
 from jobs.stuck import Reason
+from provena.words import counted
 
 COUNT_UP_TO = 1_000  # beyond that a queue is "more than"
 RATE_OVER = timedelta(minutes=5)
@@ -141,12 +142,13 @@ class Brief:
     def told(self) -> str:
         if self.standing:
             return " ".join(reason.text for reason in self.standing)
-        workers = f"{self.workers} worker{'' if self.workers == 1 else 's'}"
+        workers = counted(self.workers, "worker")
         if not self.waiting:
-            are = "is" if self.workers == 1 else "are"
-            return f"{workers} {are} running, and nothing waits."
-        number = f"more than {COUNT_UP_TO:,}" if self.waiting > COUNT_UP_TO else f"{self.waiting:,}"
-        return f"{workers} running, {number} job{' waits' if self.waiting == 1 else 's wait'}."
+            running = counted(self.workers, "worker is", "workers are")
+            return f"{running} running, and nothing waits."
+        more = "more than " if self.waiting > COUNT_UP_TO else ""
+        jobs = counted(min(self.waiting, COUNT_UP_TO), "job waits", "jobs wait")
+        return f"{workers} running, {more}{jobs}."
 
 
 def brief(*, lately: bool) -> Brief:

@@ -15,7 +15,6 @@ from uuid import UUID, uuid4
 
 from django.db import connection, transaction
 from django.db.models import F, Max, QuerySet
-from django.template.defaultfilters import pluralize
 from django.utils import timezone
 
 from jobs import definitions, mail, outcomes, statements, wakeup
@@ -31,6 +30,7 @@ from jobs.models import (
     sees_all_jobs,
 )
 from provena import rows
+from provena.words import counted
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -501,7 +501,7 @@ def _give_back(candidates: "QuerySet[Job]") -> int:
         for job in held.defer("payload", "result", "traceback")[:SWEEP_LIMIT]:
             returned += _take_back(job)
         if returned:
-            logger.warning("%s jobs were given back to the queue.", returned)
+            logger.warning("Given back to the queue: %s.", counted(returned, "job"))
             wakeup.announce()
     return returned
 
@@ -515,8 +515,8 @@ def _take_back(job: Job) -> bool:
     message = f"Its worker ended in the middle of it. {outcomes.remains(job)}"
     if is_final:
         message += (
-            f" It was given up after {job.attempt} attempt{pluralize(job.attempt)}, because it may "
-            "be what ends them."
+            f" It was given up after {counted(job.attempt, 'attempt')}, because it may be what "
+            "ends them."
         )
     return _end_attempt(
         job,

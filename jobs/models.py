@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from jobs import definitions
+from provena.words import counted
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -106,7 +107,7 @@ class Batch(models.Model):
         verbose_name_plural = "batches"
 
     def __str__(self) -> str:
-        return f"{self.title} ({self.total} jobs)"
+        return f"{self.title} ({counted(self.total, 'job')})"
 
     def get_absolute_url(self) -> str:
         return reverse("batch-detail", args=[self.pk])

@@ -13,6 +13,7 @@ from jobs import charts, definitions, tallies
 from jobs.charts import Series
 from jobs.tallies import Kind, Slot, Window
 from jobs.templatetags.jobs import count, duration
+from provena.words import counted
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ class Report:
             return f"No job ended in the last {self.name}."
         peak = max(self.window.slots, key=lambda slot: slot.number)
         return (
-            f"{count(number)} job{'' if number == 1 else 's'} ended in the last {self.name}, "
+            f"{counted(number, 'job')} ended in the last {self.name}, "
             f"{count(failed) if failed else 'none'} of them failed. Most in a {self.step}: "
             f"{count(peak.number)}."
         )

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from jobs import definitions, lifecycle, queues, statements, tallies
 from jobs.models import Cluster, Job, QueuePause, Status
-from jobs.templatetags.jobs import count
+from provena.words import counted
 
 SOON = timedelta(seconds=5)  # a wait or a run that is too short to need a word
 PATIENCE = timedelta(seconds=60)  # a due job that waits longer needs a person
@@ -200,7 +200,7 @@ def _queued(number: int, is_more: bool, pace: float | None, waited: timedelta) -
     if not number:
         text = f"It is next. All workers have been busy for the {told(waited)} that it waits."
         return Reason("next", "next, when a worker is free", text, needs_help)
-    few = f"{'more than ' if is_more else ''}{count(number)} job{'' if number == 1 else 's'}"
+    few = f"{'more than ' if is_more else ''}{counted(number, 'job')}"
     about = f", about {told(timedelta(seconds=number / pace))}" if pace and not is_more else ""
     text = f"{few} before it in the queue{about}. It has waited for {told(waited)}."
     return Reason("queue", f"{few} before it{about}", text, needs_help)

@@ -11,6 +11,8 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from provena import words
+
 register = template.Library()
 
 
@@ -87,6 +89,13 @@ def roughly(length: timedelta) -> str:
 def count(number: int) -> str:
     """A number of things, with its thousands apart."""
     return f"{number:,}"
+
+
+@register.filter
+def counted(number: int, thing: str) -> str:
+    """A number of things: `3|counted:"job"`, or `3|counted:"batch,batches"`."""
+    one, _, more = thing.partition(",")
+    return words.counted(number, one, more)
 
 
 @register.filter

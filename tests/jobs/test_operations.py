@@ -134,7 +134,7 @@ def test_commands_retry_and_cancel(user: User, capsys: pytest.CaptureFixture[str
 def test_the_sweep_command_gives_back(user: User, capsys: pytest.CaptureFixture[str]) -> None:
     make_job(user, status=Status.DEQUEUED, lease_until=timezone.now() - DAYS_AGO)
     call_command("sweep_jobs")
-    assert capsys.readouterr().out == "1 jobs were given back.\n"
+    assert capsys.readouterr().out == "1 job was given back.\n"
     assert statuses() == [Status.PENDING]
 
 
@@ -224,13 +224,13 @@ def test_pruning_takes_whole_things_that_nothing_shows(
     batch = Batch.objects.create(owner=user, title="t", total=2)
     for index in range(2):
         make_job(user, batch=batch, batch_index=index, **old)
-    expected = "4 jobs, 1 workflows and 1 batches {} removed"
+    expected = "{}: 4 jobs, 1 workflow and 1 batch that finished"
 
     call_command("prune_jobs", older_than="90d", dry_run=True)
-    assert expected.format("would be") in capsys.readouterr().out
+    assert expected.format("Would be removed") in capsys.readouterr().out
     assert Job.objects.count() == 2 + 8
     call_command("prune_jobs", older_than="90d")
-    assert expected.format("were") in capsys.readouterr().out
+    assert expected.format("Removed") in capsys.readouterr().out
     left = shown_jobs | {recent.pk, waiting.pk, first.pk, second.pk}
     assert set(Job.objects.values_list("pk", flat=True)) == left
     assert set(Workflow.objects.all()) == {shown.creation_workflow, half}

@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from jobs import retention
+from provena.words import counted
 
 UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 
@@ -25,11 +26,12 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         before = timezone.now() - length_of(options["older_than"])
         gone = retention.prune(before, dry_run=options["dry_run"])
-        would = "would be removed" if options["dry_run"] else "were removed"
-        self.stdout.write(
-            f"{gone.jobs} jobs, {gone.workflows} workflows and {gone.batches} batches {would} "
-            f"that finished before {before:%Y-%m-%d %H:%M} UTC."
+        what = (
+            f"{counted(gone.jobs, 'job')}, {counted(gone.workflows, 'workflow')} and "
+            f"{counted(gone.batches, 'batch', 'batches')}"
         )
+        removed = "Would be removed" if options["dry_run"] else "Removed"
+        self.stdout.write(f"{removed}: {what} that finished before {before:%Y-%m-%d %H:%M} UTC.")
 
 
 def length_of(text: str) -> timedelta:

@@ -5,6 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from jobs import lifecycle
+from provena.words import counted
 
 
 class Command(BaseCommand):
@@ -17,4 +18,4 @@ class Command(BaseCommand):
         total = 0
         while given := lifecycle.sweep():
             total += given
-        self.stdout.write(f"{total} jobs were given back.")
+        self.stdout.write(f"{counted(total, 'job was', 'jobs were')} given back.")

@@ -7,6 +7,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from jobs import health
 from jobs.templatetags.jobs import duration
+from provena.words import counted
 
 
 class Command(BaseCommand):
@@ -33,14 +34,15 @@ class Command(BaseCommand):
             state = "alive" if cluster.is_alive else "silent"
             self.stdout.write(
                 f"cluster {cluster.host}:{cluster.pid}  queue {cluster.queue}  "
-                f"{cluster.workers} workers  {state}, last heartbeat {cluster.beat_at:%H:%M:%S}"
+                f"{counted(cluster.workers, 'worker')}  {state}, "
+                f"last heartbeat {cluster.beat_at:%H:%M:%S}"
             )
         for queue in now.queues:
-            number = f"more than {health.COUNT_UP_TO}" if queue.is_more else queue.waiting
+            number = f"more than {health.COUNT_UP_TO:,}" if queue.is_more else queue.waiting
             oldest = f", the oldest for {duration(queue.oldest)}" if queue.oldest else ""
             self.stdout.write(
-                f"queue {queue.name}  {number} waiting{oldest}  {queue.workers} workers  "
-                f"{queue.per_minute:.1f} jobs a minute"
+                f"queue {queue.name}  {number} waiting{oldest}  "
+                f"{counted(queue.workers, 'worker')}  {queue.per_minute:.1f} jobs a minute"
             )
             if queue.pause:
                 why = f": {queue.pause.reason}" if queue.pause.reason else ""
