@@ -213,9 +213,10 @@ def job_kind(sub_type: str) -> JobKind:
     try:
         return _registry.jobs[sub_type]
     except KeyError:
-        raise UnknownKind(
-            f"This system has no job kind {sub_type}. It was removed or never installed; an "
-            f"administrator can tell. Known kinds: {', '.join(sorted(_registry.jobs))}."
+        raise _unknown(
+            f"This site cannot do “{title_of(sub_type)}”: the app that such jobs belong to was "
+            "removed, or is not installed here.",
+            f"No job kind {sub_type} is declared. There are: {', '.join(sorted(_registry.jobs))}.",
         ) from None
 
 
@@ -224,7 +225,19 @@ def workflow_kind(name: str) -> WorkflowKind:
     try:
         return _registry.workflows[name]
     except KeyError:
-        raise UnknownKind(f"This system has no workflow kind {name}.") from None
+        raise _unknown(
+            "This site does not know the workflow that this belongs to: its app was removed, or is "
+            "not installed here.",
+            f"No workflow kind {name} is declared. There are: "
+            f"{', '.join(sorted(_registry.workflows))}.",
+        ) from None
+
+
+def _unknown(text: str, note: str) -> UnknownKind:
+    """The error with its text for people, and a note for programmers, which tracebacks show."""
+    error = UnknownKind(text)
+    error.add_note(note)
+    return error
 
 
 def job_kinds() -> list[JobKind]:

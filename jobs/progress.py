@@ -216,7 +216,7 @@ def of_workflow(workflow: Workflow, *, open_jobs: bool) -> Progress:
         sub_types, title, purpose = kind.steps, kind.title, kind.purpose
     except definitions.UnknownKind as gone:
         sub_types = tuple(job.sub_type for job in jobs.values())
-        title, purpose = workflow.kind, str(gone)
+        title, purpose = workflow.kind.replace("_", " ").capitalize(), str(gone)
     steps = [
         Step(number=index + 1, title=definitions.title_of(sub_type), job=jobs.get(index))
         for index, sub_type in enumerate(sub_types)

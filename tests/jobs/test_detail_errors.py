@@ -103,7 +103,9 @@ def test_a_changed_payload_and_a_missing_kind_say_where_to_turn(
     worker.execute(orphan.pk, 0, 60)
     assert "begin again on the page where you began it" in page_of(signed_in, misfit)
     page = page_of(signed_in, orphan)
-    assert "This system has no job kind TEST" in page
+    assert "This site cannot do “Test”" in page
+    assert "Known kinds" not in page
+    assert "No job kind" not in page
     assert "install the app that this kind of job belongs to" in page
 
 

@@ -111,7 +111,8 @@ def test_a_job_whose_kind_is_gone_fails_with_that_reason(user: User) -> None:
     drain()
     job.refresh_from_db()
     assert job.status == Status.FAILED
-    assert "no job kind TEST" in job.info
+    assert "This site cannot do “Test”" in job.info
+    assert "No job kind TEST is declared. There are: " in job.traceback
 
 
 def test_jobs_are_claimed_oldest_first_and_once(user: User) -> None:
