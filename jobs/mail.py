@@ -14,7 +14,7 @@ from django.conf import settings
 from django.core.mail import EmailMessage
 from django.template.loader import render_to_string
 
-from jobs import definitions
+from jobs import contact, definitions
 from jobs.definitions import JobError, Payload, PermanentError
 from jobs.models import Job, MailWanted
 
@@ -68,6 +68,7 @@ def about_failure(job: Job, message: str, remedy: str) -> dict[str, Any] | None:
     if job.batch:
         what = f"{job.title}, job {(job.batch_index or 0) + 1} of {job.batch.title}"
     context = {"job": job, "what": what, "message": message, "remedy": remedy, "settings": settings}
+    context["contact"] = contact.administrators()
     letter = Letter(
         email_to=job.owner.email,
         subject=_in_a_line(f"Failed: {what}"),

@@ -154,6 +154,7 @@ EMAIL_USE_TLS, EMAIL_USE_SSL = MAIL_SERVER.scheme == "smtp+tls", MAIL_SERVER.sch
 EMAIL_TIMEOUT = 10  # seconds
 DEFAULT_FROM_EMAIL = os.environ.get("DEFAULT_FROM_EMAIL", "").strip()
 SITE_URL = os.environ.get("SITE_URL", "").strip().rstrip("/")  # for links in mails
+ADMIN_CONTACT = os.environ.get("ADMIN_CONTACT", "").strip()  # for who needs an administrator
 
 LANGUAGE_CODE = "en-au"
 TIME_ZONE = os.environ.get("TIME_ZONE", "UTC")

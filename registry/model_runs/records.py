@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.auth.models import User
+from django.db.models import prefetch_related_objects
 
 from jobs import statements
 from registry import kinds
@@ -89,7 +90,10 @@ class Lookup:
 
     def _may_read(self, handle: str) -> bool:
         if self._unseen:
-            self._readable |= Item.objects.readable_among(self._unseen, self._user)
+            readable = Item.objects.readable_among(self._unseen, self._user)
+            hidden = [item for item in self._unseen if item.handle not in readable]
+            prefetch_related_objects(hidden, "owner")  # whom to ask; no query if none is hidden
+            self._readable |= readable
             self._unseen = []
         return handle in self._readable
 
@@ -113,7 +117,8 @@ class Lookup:
         if item.deleted_at:
             return f"{role}: {handle} was deleted. Choose another one.", False
         if not self._may_read(handle):
-            return f"{role}: you may not read {handle}. Ask its owner for access.", True
+            owner = item.owner.get_username()
+            return f"{role}: you may not read {handle}. Ask its owner, {owner}, for access.", True
         if item.subtype != subtype:
             wanted = kinds.kind(subtype)
             return f"{role}: {handle} is {item.kind.a_label()}, not {wanted.a_label()}.", False

@@ -314,7 +314,7 @@ def test_what_is_no_study_that_one_may_read_is_refused(
     for study, told in (
         ("10378.1/9", "there is no item"),
         (workflow.model.handle, "is a model, not a study"),
-        (hidden.handle, "you may not read"),
+        (hidden.handle, f"you may not read {hidden.handle}. Ask its owner, ben, for access."),
     ):
         with pytest.raises(Refused, match=f"Study: .*{told}"):
             runs.link_study(handle=run.handle, study=study, by=user)
