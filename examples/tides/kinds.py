@@ -37,6 +37,7 @@ class Summary(Payload):
     title="Check Tide Levels",
     payload=Levels,
     result=Checked,
+    named_by="gauge",
 )
 def check(run: Run, payload: Levels) -> Checked:
     """Leave out levels that no tide can have, and hand the others to the next step."""
@@ -53,6 +54,7 @@ def check(run: Run, payload: Levels) -> Checked:
     title="Sum Up Tide Levels",
     payload=Levels,
     result=Summary,
+    named_by="gauge",
 )
 def sum_up(run: Run, payload: Levels) -> Summary:
     """Find the lowest and the highest level."""
