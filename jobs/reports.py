@@ -82,7 +82,8 @@ class Report:
         if half is None or most is None:
             return ""
         return (
-            f"Half ended within {seconds(half)} of their submission, 95 % within {seconds(most)}."
+            f"Half ended within {seconds(half)} of being submitted or retried, 95 % within "
+            f"{seconds(most)}."
         )
 
     @property

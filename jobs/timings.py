@@ -12,7 +12,7 @@ from jobs import definitions
 from jobs.models import Job, JobQuerySet, Status
 
 SAMPLE = 500  # jobs
-COLUMNS = ("sub_type", "status", "run_after", "started_at", "finished_at")
+COLUMNS = ("sub_type", "status", "created_at", "run_after", "started_at", "finished_at")
 
 
 class Spread(NamedTuple):
@@ -48,9 +48,15 @@ class Timings:
 class _Row(NamedTuple):
     sub_type: str
     status: str
+    created_at: datetime
     run_after: datetime
     started_at: datetime | None
     finished_at: datetime
+
+    @property
+    def due(self) -> datetime:
+        """One that goes before others was due before it was there."""
+        return max(self.created_at, self.run_after)
 
 
 def recent() -> JobQuerySet:
@@ -87,7 +93,7 @@ def _timing(sub_type: str, title: str, rows: list[_Row]) -> Timing:
         title=title,
         succeeded=sum(row.status == Status.SUCCEEDED for row in rows),
         failed=sum(row.status == Status.FAILED for row in rows),
-        waited=_spread(row.started_at - row.run_after for row in done if row.started_at),
+        waited=_spread(row.started_at - row.due for row in done if row.started_at),
         ran=_spread(row.finished_at - row.started_at for row in done if row.started_at),
     )
 

@@ -43,6 +43,7 @@ def crowd(owner: User, number: int, seed: int, hours: float = 23) -> list[Job]:
                 result=None if failed else {},
                 info="x" * failed,
                 created_at=ended - took,
+                run_after=ended - took,
                 started_at=started,
                 finished_at=ended,
             )
@@ -229,3 +230,23 @@ def test_a_line_is_broken_where_values_lack() -> None:
 )
 def test_the_upper_edge_is_a_round_number(values: list[float | None], top: float) -> None:
     assert charts.ceiling(values) == pytest.approx(top)
+
+
+def test_what_is_counted_begins_when_a_job_was_due_last(user: User) -> None:
+    """A retry after a day took a second, not a day; one that went ahead did not wait before it."""
+    now = timezone.now() - tallies.LAG - timedelta(seconds=1)
+    day, second = timedelta(days=1), timedelta(seconds=1)
+    for created, due in ((now - day, now - second), (now - second, now - day)):
+        make_job(
+            user,
+            status=Status.SUCCEEDED,
+            created_at=created,
+            run_after=due,
+            started_at=now - second / 2,
+            finished_at=now,
+        )
+    roll_all()
+    half = tallies.window(tallies.FINE, 60).buckets
+    within = tallies.within(half, 1)
+    assert within is not None
+    assert within <= 2
