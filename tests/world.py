@@ -167,6 +167,7 @@ class _Site:
                 batch_index=index,
                 queue=NOWHERE,
                 status=status,
+                attempt=0 if status in {"PENDING", "DEQUEUED"} else 1,
                 info="Dataset 10378.1/9999999 is not registered." if status == "FAILED" else "",
                 result={} if status == "SUCCEEDED" else None,
                 dequeued_at=None if status == "PENDING" else now,
