@@ -91,11 +91,11 @@ CHANGES = (
             "Cancel",
             "Somebody cancels it, or an operator's command does."
             + (
-                " What it has done so far is rolled back."
+                " What it has done so far is rolled back, unless it works in pieces."
                 if source == Status.IN_PROGRESS
                 else " It never starts."
             ),
-            "the time, an event that says who, and that nothing was recorded",
+            "the time, and an event that says who, and what remains of it",
         )
         for source in (Status.PENDING, Status.DEQUEUED, Status.IN_PROGRESS)
     ),

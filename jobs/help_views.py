@@ -15,7 +15,7 @@ from django.utils.html import strip_tags
 from django.utils.safestring import mark_safe
 from django.views.decorators.http import require_safe
 
-from jobs import definitions, help_drawings, lifecycle, models, timings
+from jobs import contact, definitions, health, help_drawings, lifecycle, timings
 from jobs.definitions import JobKind, WorkflowKind
 from jobs.help_fields import Field, fields_of
 from jobs.models import MEANINGS, Status
@@ -26,7 +26,8 @@ HEADING = re.compile(r'<(h[23]) id="([^"]+)">(.*?)</\1>', re.DOTALL)
 ADVICE = {
     Status.PENDING: "You can cancel it.",
     Status.DEQUEUED: "That takes milliseconds. You can still cancel it.",
-    Status.IN_PROGRESS: "You can still cancel it: what it has done so far is then rolled back.",
+    Status.IN_PROGRESS: "You can still cancel it: what it has done so far is then rolled back, "
+    "unless it works in pieces.",
     Status.SUCCEEDED: "That is final. What it gave back is on its page, under Output.",
     Status.FAILED: "Its page says why. You can retry it.",
 }
@@ -111,8 +112,13 @@ def _life() -> dict[str, Any]:
         "drawing": help_drawings.life(),
         "states": [(status, MEANINGS[status], ADVICE[status]) for status in Status],
         "changes": help_drawings.CHANGES,
+        "in_pieces": [kind for kind in definitions.job_kinds() if kind.in_pieces],
         **_numbers(),
     }
+
+
+def _trouble() -> dict[str, Any]:
+    return {"contact": contact.administrators(), **_numbers()}
 
 
 def _types() -> dict[str, Any]:
@@ -174,7 +180,7 @@ def _waiting() -> dict[str, Any]:
     return {
         "timings": timings.look(),
         "sample": timings.SAMPLE,
-        "no_worker": models.no_worker(),
+        "standing": health.brief(lately=False).standing,
         **_numbers(),
     }
 
@@ -227,7 +233,7 @@ GROUPS = {
             "trouble",
             "If something goes wrong",
             "A job failed, or does not move: what it means, what is safe, and whom to tell what.",
-            _numbers,
+            _trouble,
         ),
         Page(
             "waiting",

@@ -137,12 +137,14 @@ def _slow(job: Job, usual: dict[str, timedelta], now: datetime) -> Reason | None
         return None
     limit = (job.lease_until or now) - timedelta(seconds=lifecycle.LEASE_MARGIN) - job.started_at
     if ran > limit * NEARLY:
+        stays = definitions.is_in_pieces(job.sub_type)
+        kept = "what it has done by then stays" if stays else "nothing of it is recorded"
         return Reason(
             "ending",
             f"running for {told(ran)}, at most {told(limit)}",
             f"It has run for {told(ran)} of the {told(limit)} that it may take. If it does "
-            "not end in time, it is stopped, nothing of it is recorded, and it is tried again if "
-            "it has attempts left.",
+            f"not end in time, it is stopped, {kept}, and it is tried again if it has attempts "
+            "left.",
         )
     normal = usual.get(job.sub_type)
     if normal is None or ran < max(SLOW, TIMES * normal):

@@ -15,11 +15,12 @@ from django.utils import timezone
 from pydantic import Field
 from pytest_django import DjangoAssertNumQueries
 
-from jobs import definitions, help_drawings, help_views, lifecycle
+from jobs import definitions, help_drawings, help_views, lifecycle, queues
 from jobs.definitions import Payload, PermanentError
 from jobs.help_fields import fields_of
 from jobs.models import MEANINGS, Job, JobEvent, Status
 from jobs.worker import Run
+from tests.jobs.test_operations import make_cluster
 from tests.jobs.test_pages import make_job
 
 pytestmark = pytest.mark.django_db
@@ -53,7 +54,8 @@ def test_each_page_answers_at_the_same_cost_however_many_jobs_there_are(
     for jobs in (0, 1, 40):
         for _ in range(jobs):
             make_job(user, started_at=timezone.now())
-        with django_assert_max_num_queries(4):  # session, user, and times and clusters of one page
+        # Session, user, and of one page the times and why nothing moves, of another administrators.
+        with django_assert_max_num_queries(7):
             read(signed_in, path)
 
 
@@ -228,6 +230,23 @@ def test_fields_are_told_in_words() -> None:
         ("parts.depth", "number", True, ""),
         ("notes", "object", False, ""),
     ]
+
+
+def test_kinds_that_keep_what_they_have_done_are_named(signed_in: Client) -> None:
+    life = read(signed_in, "/help/jobs/life/").partition('id="pieces"')[2].partition("<h2")[0]
+    types = read(signed_in, "/help/jobs/types/")
+    for kind in definitions.job_kinds():
+        section = types.partition(f'id="{kind.sub_type}"')[2].partition("</section>")[0]
+        assert (kind.title in life) == ("stays" in section) == kind.in_pieces
+
+
+def test_a_paused_queue_is_told_where_people_ask_how_long_it_takes(
+    signed_in: Client, admin_user: User
+) -> None:
+    make_cluster()
+    assert "paused queue" not in read(signed_in, "/help/jobs/waiting/")
+    queues.pause("provena", by=admin_user, reason="The disk is full.")
+    assert "admin paused queue provena" in read(signed_in, "/help/jobs/waiting/")
 
 
 def test_every_command_of_the_engine_is_explained(signed_in: Client) -> None:
