@@ -99,7 +99,8 @@ class BatchJobs:
             "row": ("payload", definitions.numbered_at(self.sub_type)),
         }
         columns = self.batch.jobs.only(
-            "session_id", "status", "info", "started_at", "finished_at", "batch", "batch_index"
+            *("session_id", "status", "info", "batch", "batch_index"),
+            *("dequeued_at", "started_at", "finished_at"),
         )
         return columns.annotate(
             **{name: _text_at(of, path) for name, (of, path) in at.items()},
@@ -217,6 +218,8 @@ def _progress(request: HtmxRequest, jobs: BatchJobs, wanted: Wanted) -> dict[str
     now = progress.of_batch(jobs.batch)
     standing = None if now.is_finished else stuck.standstills([jobs.queue]).get(jobs.queue)
     tick = 0 if now.is_finished else int(now.took.total_seconds()) // TICK
+    # As many had failed when the rows were listed, which have them first.
+    first = request.GET.get("first", "") if wants_fragment(request) else str(now.failed)
     seen = f"{now.milestone}-{now.fingerprint}-{tick}{standing.code if standing else ''}"
     return {
         "batch": jobs.batch,
@@ -227,7 +230,8 @@ def _progress(request: HtmxRequest, jobs: BatchJobs, wanted: Wanted) -> dict[str
         "standing": standing,
         "wanted": wanted,
         "seen": seen,
-        "poll": wanted.query(seen=seen),
+        "poll": wanted.query(seen=seen, first=first),
+        "are_below": str(now.failed) != first,
         "seconds": 1 + now.unfinished // UNHURRIED,
     }
 

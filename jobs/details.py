@@ -12,8 +12,9 @@ from django.db.models.functions import Cast, Coalesce, Length
 
 from jobs import definitions, job_rows
 from jobs.definitions import Link, Subject
-from jobs.models import Job, plain
+from jobs.models import Job, JobEvent, Status, plain
 from jobs.templatetags.jobs import pretty_json
+from jobs.timeline import Line
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -115,6 +116,28 @@ class Details:
 
 def _text(value: Combinable | str) -> Cast:
     return Cast(value, TextField())
+
+
+def was_refused(job: Job, line: Line) -> bool:
+    """True of a job that failed for good although attempts were left: the same again would fail."""
+    is_failure = line.wrong is not None and line.wrong.kind == JobEvent.Kind.ATTEMPT_FAILED
+    return is_failure and job.status == Status.FAILED and job.attempt < job.max_attempts
+
+
+def attempts_told(job: Job, line: Line) -> str:
+    """How often it was tried, and whether it may be tried again by itself."""
+    number, most = job.attempt, job.max_attempts
+    if not number:
+        return "never started" if job.is_finished else "not started yet"
+    if not job.is_finished:
+        return f"{number} of at most {most}"
+    if job.status == Status.SUCCEEDED:
+        return f"{number}, which succeeded" if number == 1 else f"{number}, the last succeeded"
+    if was_refused(job, line):
+        return f"{number}; it was not tried again, because that could not help"
+    if line.wrong is not None and line.wrong.kind == JobEvent.Kind.CANCELLED:
+        return f"{number}; then it was cancelled"
+    return f"{number} of {most}; it is not tried again by itself"
 
 
 def neighbours(job: Job) -> tuple[Job | None, Job | None]:

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from jobs import definitions, progress
 from jobs.definitions import Subject
-from jobs.models import FINISHED, Batch, Job, Status
+from jobs.models import FINISHED, UNFINISHED, Batch, Job, Status
 from jobs.stuck import PATIENCE
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 MARK = re.compile(r"([0-9]{1,18})\.([A-Z][0-9-]{1,60})")
 LONGEST_REASON = 200  # characters of why a job failed
+LONGEST_BATCH = 1_000  # jobs that a list looks at to say how long they took together
 HIDDEN = "an item that you may not read"
 
 
@@ -32,6 +33,7 @@ class Row:
     subject: Subject | None
     is_open: bool  # whether the reader may see what the job is about, and was given
     counts: Counter[str] | None
+    length: timedelta | None = None  # how long the batch took, if that is told
 
     @property
     def batch(self) -> Batch | None:
@@ -78,7 +80,7 @@ class Row:
 
     @property
     def took(self) -> timedelta | None:
-        return None if self.counts else self.job.ran
+        return self.length if self.counts else self.job.ran
 
     @property
     def launched(self) -> str:
@@ -103,7 +105,9 @@ def rows(user: "User", jobs: Sequence[Job], *, each: bool) -> list[Row]:
     `each` is listed, the first job of a batch stands for all of it."""
     subjects = definitions.subjects(user, [job.subject for job in jobs])
     counts = {} if each else progress.of_batches(job.batch for job in jobs if job.batch)
-    return [_row(user, job, subjects, counts) for job in jobs]
+    ended = [job.batch for job in jobs if job.batch and _is_told(job.batch, counts)]
+    lengths = progress.lengths(ended)
+    return [_row(user, job, subjects, counts, lengths) for job in jobs]
 
 
 def is_open(job: Job, subject: Subject | None, user: "User") -> bool:
@@ -128,7 +132,16 @@ def _row(
     job: Job,
     subjects: Mapping[str, Subject],
     counts: Mapping[UUID, Counter[str]],
+    lengths: Mapping[UUID, timedelta],
 ) -> Row:
     subject = subjects.get(job.subject)
     of_batch = counts.get(job.batch.pk) if job.batch else None
-    return Row(job, subject, is_open(job, subject, user), of_batch)
+    length = lengths.get(job.batch.pk) if job.batch else None
+    return Row(job, subject, is_open(job, subject, user), of_batch, length)
+
+
+def _is_told(batch: Batch, counts: Mapping[UUID, Counter[str]]) -> bool:
+    """True for a batch of which a list says how long it took."""
+    states = counts.get(batch.pk)
+    is_small = batch.total <= LONGEST_BATCH
+    return is_small and states is not None and not any(states[status] for status in UNFINISHED)

@@ -484,7 +484,7 @@ def _end_attempt(
         times = _times(job)
         updated = _held(job).update(**outcome)
         if updated:
-            _note(job, kind, message, remedy=remedy, traceback=details, log=log, **times)
+            _note(job, kind, message, remedy=remedy, traceback=details, log=log, at=now, **times)
             wakeup.announce()
             if is_final and (letter := mail.about_failure(job, message, remedy)):
                 submit(**letter)

@@ -40,6 +40,7 @@ MEANINGS = {
     Status.SUCCEEDED: "Done. Everything it had to record is recorded.",
     Status.FAILED: "Ended without effect: nothing of it was recorded.",
 }
+ENDED_EARLY = "Ended early: what it had done by then stays."  # of one that failed, in pieces
 
 
 # Said literally in a query, so that SQLite sees that a partial index already tells it and does not
@@ -378,6 +379,8 @@ class Job(models.Model):
 
     @property
     def meaning(self) -> str:
+        if self.status == Status.FAILED and definitions.is_in_pieces(self.sub_type):
+            return ENDED_EARLY
         return MEANINGS[Status(self.status)]
 
     @property
@@ -398,10 +401,9 @@ class Job(models.Model):
 
     @property
     def ran(self) -> timedelta | None:
-        """From its latest start to its end."""
-        if self.started_at and self.finished_at:
-            return self.finished_at - self.started_at
-        return None
+        """How long its last attempt ran; None of a job that ended while it waited."""
+        begun = self.started_at if self.status == Status.SUCCEEDED else self.attempt_started_at
+        return self.finished_at - begun if begun and self.finished_at else None
 
 
 class JobEvent(models.Model):
@@ -532,8 +534,8 @@ class QueuePause(models.Model):
 
 
 class Tally(models.Model):
-    """How many jobs of a kind ended in a stretch of time, by how long they took from their
-    submission: `bucket` counts the bounds of `jobs.tallies` that they reached. Cancelled jobs do
+    """How many jobs of a kind ended in a stretch of time, by how long they took from when
+    they were due: `bucket` counts the bounds of `jobs.tallies` that they reached. Cancelled jobs do
     not count.
     """
 

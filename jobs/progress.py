@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from uuid import UUID
 
-from django.db.models import Count, F, Max, QuerySet, Value
+from django.db.models import Count, F, OuterRef, QuerySet, Subquery, Value
 from django.db.models.expressions import Combinable
 from django.utils import timezone
 
@@ -20,6 +20,8 @@ DRAWN = (Status.SUCCEEDED, Status.FAILED, Status.IN_PROGRESS, Status.DEQUEUED)
 THINNEST = 4  # thousandths of a bar: what a few jobs of very many are drawn as
 RATE_OVER = timedelta(minutes=10)
 RATE_SAMPLE = 200  # jobs
+# From fewer jobs, or less time, nobody can tell how fast a batch goes: (jobs, seconds).
+ENOUGH = ((5, 2), (2, 60))
 
 
 @dataclass(frozen=True)
@@ -188,14 +190,30 @@ def of_batch(batch: Batch) -> BatchProgress:
     """The progress of a batch."""
     counts = of_batches([batch])[batch.pk]
     is_finished = not any(counts[status] for status in UNFINISHED)
-    ended = batch.jobs.aggregate(at=Max("finished_at"))["at"] if is_finished else None
-    took = (ended or timezone.now()) - batch.created_at - batch.idle
+    took = lengths([batch]).get(batch.pk) if is_finished else None
+    took = took or timezone.now() - batch.created_at - batch.idle
     return BatchProgress(batch, counts, took, None if is_finished else _rate(batch))
+
+
+def lengths(batches: Iterable[Batch]) -> dict[UUID, timedelta]:
+    """How long each of these batches, which have ended, took; in one query that looks
+    at all of their jobs."""
+    known = {batch.pk: batch for batch in batches}
+    if not known:
+        return {}
+    ended = Job.objects.filter(batch=OuterRef("pk"), finished_at__isnull=False)
+    latest = Subquery(ended.order_by("-finished_at").values("finished_at")[:1])
+    found = Batch.objects.filter(pk__in=known).order_by().annotate(ended=latest)
+    return {
+        pk: at - known[pk].created_at - known[pk].idle
+        for pk, at in found.values_list("pk", "ended")
+        if at
+    }
 
 
 def _rate(batch: Batch) -> float | None:
     """Jobs of the batch that are done in a second, judged by the latest that were: from the start
-    of the first of them until now, or of the first since a retry. None if none was lately."""
+    of the first of them until now, or of the first since a retry. None if there were too few."""
     now = timezone.now()
     lately = Job.objects.filter(finished_at__isnull=False, finished_at__gt=now - RATE_OVER)
     lately = lately.filter(started_at__isnull=False)  # not cancelled before a worker began
@@ -204,7 +222,8 @@ def _rate(batch: Batch) -> float | None:
     if batch.resumed_at:
         starts = [start for start in starts if start >= batch.resumed_at]
     seconds = (now - min(starts)).total_seconds() if starts else 0
-    return len(starts) / seconds if seconds > 0 else None
+    is_enough = any(len(starts) >= jobs and seconds >= least for jobs, least in ENOUGH)
+    return len(starts) / seconds if is_enough else None
 
 
 def of_workflow(workflow: Workflow, *, open_jobs: bool) -> Progress:

@@ -66,10 +66,19 @@ class Line:
         return self._sum(Status.PENDING, Status.DEQUEUED)
 
     @property
+    def runs(self) -> int:
+        """How many attempts have run to an end."""
+        return sum(m.state == Status.IN_PROGRESS and m.lasted is not None for m in self.moments)
+
+    @property
+    def wrong(self) -> JobEvent | None:
+        """The latest thing that went wrong."""
+        return next((m.event for m in reversed(self.moments) if m.event), None)
+
+    @property
     def remedy(self) -> str:
-        """What can be done about the latest thing that went wrong."""
-        events = [moment.event for moment in self.moments if moment.event]
-        return events[-1].remedy if events else ""
+        """What can be done about that."""
+        return self.wrong.remedy if self.wrong else ""
 
     def _sum(self, *states: Status) -> timedelta:
         parts = [m.lasted for m in self.moments if m.state in states and m.lasted]
@@ -103,18 +112,20 @@ def _of_event(
             Moment(event.at, Status.PENDING, f"{_who(event, reader)} put it back into the queue")
         ]
     begun = _attempt(event.attempt, event.dequeued_at, event.started_at)
+    ended_at = event.at
     if following is None and job.status == Status.FAILED:  # the job has them, too
         begun = _attempt(event.attempt, job.dequeued_at, job.attempt_started_at)
+        ended_at = job.finished_at or event.at
     if event.kind == Kind.CANCELLED:
         what = f"{_who(event, reader)} cancelled it"
-        return [*begun, Moment(event.at, Status.FAILED, what, event=event)]
+        return [*begun, Moment(ended_at, Status.FAILED, what, event=event)]
     is_last = following.kind == Kind.RETRIED if following else job.status == Status.FAILED
-    ended = "was lost with its worker" if event.kind == Kind.LOST else "failed"
-    what = f"Attempt {event.attempt} {ended}{', for good' if is_last else ''}"
+    how = "was lost with its worker" if event.kind == Kind.LOST else "failed"
+    what = f"Attempt {event.attempt} {how}{', for good' if is_last else ''}"
     state = Status.FAILED if is_last else None
-    moments = [*begun, Moment(event.at, state, what, event.message, event=event)]
+    moments = [*begun, Moment(ended_at, state, what, event.message, event=event)]
     if not is_last:
-        moments.append(Moment(event.at, Status.PENDING, "In the queue again for its next attempt"))
+        moments.append(Moment(ended_at, Status.PENDING, "In the queue again for its next attempt"))
     return moments
 
 

@@ -11,8 +11,8 @@ from django.http import Http404, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
-from jobs import definitions, diagram, lifecycle, outcomes, progress, stuck, timeline
-from jobs.details import Details, neighbours
+from jobs import contact, definitions, diagram, lifecycle, outcomes, progress, stuck, timeline
+from jobs.details import Details, attempts_told, neighbours, was_refused
 from jobs.models import UNFINISHED, Job, Status, Workflow, sees_all_jobs
 from provena.http import HtmxRequest, wants_fragment
 
@@ -40,6 +40,9 @@ def job_detail(request: HtmxRequest, session_id: UUID) -> HttpResponse:
         "drawing": diagram.draw(flow, current=job) if flow else None,
         "line": line,
         "remedy": line.remedy or outcomes.ASK,
+        "attempts": attempts_told(job, line),
+        "was_refused": was_refused(job, line),
+        "contact": contact.administrators() if job.status == Status.FAILED else None,
         "sees_all": sees_all,
         "seen": seen,
         "is_new_state": not request.GET.get("seen", "").startswith(f"{state}-"),
@@ -167,14 +170,24 @@ def _json_file(request: HtmxRequest, session_id: UUID, column: str, name: str) -
     return response
 
 
+def _question(request: HtmxRequest, job: Job, deed: Deed) -> dict[str, Any]:
+    """What is asked before it is done; of a retry that may not help, also what would."""
+    line = timeline.of(job, request.user, with_details=False)
+    return {
+        "job": job,
+        "details": Details(job, request.user),
+        "deed": deed,
+        "meaning": deed.means(job),
+        "doubt": line.remedy if deed is RETRY and was_refused(job, line) else "",
+    }
+
+
 def _ask_and_do(request: HtmxRequest, session_id: UUID, deed: Deed) -> HttpResponse:
     """Do it to a job of the user's when that was confirmed, and show the job again."""
     job = _job_for(request, session_id)
     if request.method != "POST":
         if job.status in deed.states:
-            details = Details(job, request.user)
-            context = {"job": job, "details": details, "deed": deed, "meaning": deed.means(job)}
-            return render(request, "jobs/job_confirm.html", context)
+            return render(request, "jobs/job_confirm.html", _question(request, job, deed))
         messages.warning(request, f"This job is {job.status} now. {deed.unfit}")
         return redirect(job)
     try:

@@ -107,9 +107,9 @@ def test_a_finished_batch_tells_how_long_it_took_and_asks_no_more(
     assert "Cancel" not in page
 
 
-def after_a_day(user: User) -> Batch:
-    """A batch that took a minute, of which a job failed; it ended a day ago."""
-    batch = make_batch(user, *["SUCCEEDED"] * 3, "FAILED", "FAILED")
+def after_a_day(user: User, failed: int = 2) -> Batch:
+    """A batch that took a minute, of which some jobs failed; it ended a day ago."""
+    batch = make_batch(user, *["SUCCEEDED"] * 3, *["FAILED"] * failed)
     ended = timezone.now() - timedelta(days=1)
     Batch.objects.update(created_at=ended - timedelta(minutes=1))
     batch.jobs.update(started_at=ended - timedelta(seconds=30), finished_at=ended)
@@ -135,16 +135,48 @@ def test_time_in_which_nothing_was_left_to_do_does_not_count(user: User, all_at_
 
 
 def test_the_time_left_after_a_retry_is_judged_by_what_was_done_since(user: User) -> None:
-    batch = after_a_day(user)
+    batch = after_a_day(user, failed=4)
     recently = timezone.now() - timedelta(minutes=5)
     batch.jobs.update(started_at=recently, finished_at=recently)
     batches.retry_failed(batch, by=user)
     batch.refresh_from_db()
     assert progress.of_batch(batch).left is None
-    [first, _] = batch.jobs.unfinished()
-    finish(first, "SUCCEEDED")
-    Job.objects.filter(pk=first.pk).update(started_at=batch.resumed_at)
-    assert progress.of_batch(batch).left < timedelta(seconds=10)
+    since = timezone.now() - timedelta(minutes=2)
+    Batch.objects.update(resumed_at=since)
+    batch.refresh_from_db()
+    for job in batch.jobs.unfinished()[:2]:
+        finish(job, "SUCCEEDED")
+        Job.objects.filter(pk=job.pk).update(started_at=since)
+    assert timedelta(seconds=119) < progress.of_batch(batch).left < timedelta(seconds=140)
+
+
+@pytest.mark.parametrize(
+    ("done", "seconds", "is_enough"),
+    [(1, 600, False), (4, 3, False), (50, 1, False), (5, 3, True), (2, 90, True)],
+)
+def test_an_estimate_is_made_only_of_enough_jobs_in_enough_time(
+    user: User, done: int, seconds: int, is_enough: bool
+) -> None:
+    batch = make_batch(user, *["SUCCEEDED"] * done, *["PENDING"] * 9)
+    started = timezone.now() - timedelta(seconds=seconds)
+    batch.jobs.filter(status="SUCCEEDED").update(started_at=started)
+    assert (progress.of_batch(batch).left is not None) == is_enough
+
+
+def test_failed_jobs_are_offered_first_only_where_the_list_does_not_have_them_so(
+    signed_in: Client, user: User
+) -> None:
+    batch = make_batch(user, "FAILED", "PENDING")
+    poll = signed_in.get(batch.get_absolute_url()).context["poll"]
+
+    def news() -> str:
+        return signed_in.get(f"{batch.get_absolute_url()}{poll}", headers=HTMX).content.decode()
+
+    [last] = batch.jobs.unfinished()
+    finish(last, "SUCCEEDED")
+    assert " first</a>" not in news()
+    Job.objects.filter(pk=last.pk).update(status="FAILED", result=None, info="It burst.")
+    assert "Show them first</a>" in news()
 
 
 def test_a_retry_while_the_batch_goes_on_takes_nothing_off_its_time(user: User) -> None:
@@ -405,3 +437,14 @@ def test_the_job_list_tells_how_far_a_batch_is(signed_in: Client, user: User) ->
     assert page.count('<tr id="job-') == 1
     batches.retry_failed(batch, by=user)
     assert "Runs · 2 of 7 done" in signed_in.get("/jobs/").content.decode()
+
+
+def test_the_job_list_tells_how_long_a_batch_took_when_it_has_ended(
+    signed_in: Client, user: User
+) -> None:
+    batch = after_a_day(user)
+    [row] = signed_in.get("/jobs/").context["rows"]
+    assert row.took == progress.of_batch(batch).took == timedelta(minutes=1)
+    batches.retry_failed(batch, by=user)
+    [row] = signed_in.get("/jobs/").context["rows"]
+    assert row.took is None

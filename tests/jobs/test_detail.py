@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission, User
@@ -11,7 +12,8 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from jobs import definitions, lifecycle, timeline, worker
-from jobs.definitions import Link
+from jobs.definitions import Link, PermanentError
+from jobs.details import attempts_told
 from jobs.models import Batch, Job, JobEvent, Status
 from jobs.worker import Run
 from registry.models import Grant, Item
@@ -137,6 +139,112 @@ def test_the_time_line_says_how_long_each_state_lasted(user: User) -> None:
     #       waits, held, runs, FAILED, waits, held, runs still
     assert lengths == [3, 1, 1, None, 3, 2, None]
     assert (line.waiting, line.running) == (9 * SECOND, SECOND)
+
+
+def test_a_length_is_the_same_in_the_time_line_and_in_lists(user: User, admin_user: User) -> None:
+    with kind(fails, max_attempts=2):
+        job = submit(user)
+        attempt(job)
+        attempt(job)
+    job.refresh_from_db()
+    line = timeline.of(job, user, with_details=False)
+    lengths = [moment.lasted for moment in line.moments if moment.state == Status.IN_PROGRESS]
+    assert (line.runs, job.ran) == (2, lengths[1])
+    JobEvent.objects.update(at=timezone.now() + timedelta(hours=1))  # noted later than it happened
+    assert timeline.of(job, user, with_details=False).moments[-1].at == job.finished_at
+
+
+def test_a_job_that_ended_while_it_waited_has_not_run(user: User) -> None:
+    with kind(fails):
+        job = submit(user)
+        attempt(job)
+        lifecycle.cancel(job, by=user)
+    job.refresh_from_db()
+    assert job.started_at
+    assert job.ran is None
+
+
+def test_the_main_thing_to_do_is_the_one_that_can_help(
+    signed_in: Client, user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuses(run: Run, payload: Count) -> None:
+        raise PermanentError("No such reef.", remedy="Name another reef.")
+
+    offered = {"TEST": lambda user, job: [Link("Mend it", "/mend/")]}
+    monkeypatch.setattr(definitions._registry, "job_links", offered)
+    with kind(refuses):
+        refused = submit(user)
+        attempt(refused)
+    with kind(fails, max_attempts=1):
+        failed = submit(user)
+        attempt(failed)
+    page = page_of(signed_in, refused)
+    assert '<a class="btn main" id="link-1"' in page
+    assert '<a class="btn" id="retry"' in page
+    assert "<dd>1; it was not tried again, because that could not help</dd>" in page
+    question = signed_in.get(f"{refused.get_absolute_url()}retry/").content.decode()
+    assert "Name another reef." in question
+    page = page_of(signed_in, failed)
+    assert '<a class="btn" id="link-1"' in page
+    assert '<a class="btn main" id="retry"' in page
+    assert "<dd>1 of 1; it is not tried again by itself</dd>" in page
+
+
+def test_attempts_are_told_as_they_were(user: User) -> None:
+    def told_of(job: Job) -> str:
+        job.refresh_from_db()
+        return attempts_told(job, timeline.of(job, user, with_details=False))
+
+    with kind(fails):
+        job = submit(user)
+        assert told_of(job) == "not started yet"
+        attempt(job)
+        assert told_of(job) == "1 of at most 3"
+    with kind(nothing):
+        attempt(job)
+    assert told_of(job) == "2, the last succeeded"
+    with kind(fails):
+        job = submit(user)
+        attempt(job)
+        lifecycle.cancel(job, by=None)
+    assert told_of(job) == "1; then it was cancelled"
+    job = make_job(user, status=Status.PENDING)
+    lifecycle.cancel(job, by=user)
+    assert told_of(job) == "never started"
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("", "Administrators of this site: admin."),
+        ("help@example.org", '<a href="mailto:help@example.org">help@example.org</a>'),
+        ("https://help.example.org", '<a href="https://help.example.org">'),
+        ("Room 12, or call @ana", "Administrators of this site: Room 12, or call @ana."),
+    ],
+)
+def test_a_failed_job_says_how_to_reach_an_administrator(
+    signed_in: Client, user: User, admin_user: User, settings: Any, said: str, told: str
+) -> None:
+    settings.ADMIN_CONTACT = said
+    failed = make_job(user, status=Status.FAILED, info="x")
+    assert told in page_of(signed_in, failed)
+    assert told in signed_in.get("/help/jobs/trouble/").content.decode()
+    assert "Administrators of" not in page_of(signed_in, make_job(user))
+
+
+@pytest.mark.parametrize("what", ["retry", "cancel"])
+def test_the_tab_is_marked_on_the_pages_that_ask(signed_in: Client, user: User, what: str) -> None:
+    status = Status.FAILED if what == "retry" else Status.PENDING
+    job = make_job(user, status=status, info="x")
+    page = signed_in.get(f"{job.get_absolute_url()}{what}/").content.decode()
+    assert '<a href="/jobs/" aria-current="page">Jobs</a>' in page
+
+
+def test_one_tab_is_marked_where_staff_look_after_workers(admin_client: Client) -> None:
+    for address in ("/jobs/workers/", "/jobs/workers/wake-up/", "/jobs/workers/queue/provena/"):
+        bar = admin_client.get(address).content.decode().partition("</header>")[0]
+        assert bar.count("aria-current") == 1
+        assert '<a href="/jobs/workers/" aria-current="page">' in bar
 
 
 def test_a_long_life_is_cut_at_its_beginning(signed_in: Client, user: User) -> None:

@@ -251,4 +251,4 @@ def test_an_operator_may_retry_a_job_whose_kind_is_gone(user: User) -> None:
     drain()
     job.refresh_from_db()
     assert (job.status, job.attempt) == (Status.FAILED, 1)
-    assert "no job kind GONE" in job.info
+    assert "This site cannot do “Gone”" in job.info

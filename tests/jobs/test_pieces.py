@@ -8,6 +8,7 @@ from django.db import connection
 from django.utils import timezone
 
 from jobs import lifecycle, worker
+from jobs.definitions import PermanentError
 from jobs.models import Job, Status, Workflow
 from jobs.worker import PIECE, Run
 from tests.conftest import drain
@@ -135,3 +136,16 @@ def test_nothing_is_locked_between_pieces(user: User) -> None:
         submit(user)
         drain()
     assert locked == [False, True, False]
+
+
+def test_a_failed_job_says_what_stays_of_it(user: User) -> None:
+    def refuses(run: Run, payload: Count) -> None:
+        raise PermanentError("No.")
+
+    for in_pieces, told in ((True, "what it had done by then stays"), (False, "nothing of it")):
+        with kind(refuses, in_pieces=in_pieces):
+            job = submit(user)
+            drain()
+            job.refresh_from_db()
+            assert job.status == Status.FAILED
+            assert told in job.meaning
