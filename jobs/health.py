@@ -1,5 +1,6 @@
 """How the engine is: the same facts for the workers page, `manage.py worker_status` and probes."""
 
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -8,7 +9,7 @@ from django.utils import timezone
 
 from jobs import definitions, queues, stuck, tallies
 from jobs.models import Cluster, Job, JobQuerySet, QueuePause
-from jobs.stuck import Reason
+from jobs.stuck import Reason, Standing
 from provena.words import counted
 
 COUNT_UP_TO = 1_000  # beyond that a queue is "more than"
@@ -135,13 +136,19 @@ class Brief:
 
     workers: int
     waiting: int
-    standing: list[Reason]
+    standing: Standing
     lately: tuple[int, int] | None
 
     @property
+    def seen(self) -> str:
+        """Changes whenever a reader would see a change; begins with the kinds of standstill."""
+        text = f"{self.told}{self.lately}"
+        return f"{self.standing.kinds}.{zlib.crc32(text.encode()):x}"
+
+    @property
     def told(self) -> str:
-        if self.standing:
-            return " ".join(reason.text for reason in self.standing)
+        if self.standing.reasons:
+            return self.standing.text
         workers = counted(self.workers, "worker")
         if not self.waiting:
             running = counted(self.workers, "worker is", "workers are")
@@ -158,11 +165,10 @@ def brief(*, lately: bool) -> Brief:
     due = Job.objects.waiting().filter(queue__in=queues.names(), run_after__lte=timezone.now())
     waiting = list(due.order_by().values_list("queue", flat=True)[: COUNT_UP_TO + 1])
     where = set(waiting) or {definitions.DEFAULT_QUEUE}
-    standing = stuck.standstills(where)
     return Brief(
         workers=workers,
         waiting=len(waiting),
-        standing=[standing[name] for name in sorted(standing)],
+        standing=Standing.of(where),
         lately=tallies.last_hour() if lately else None,
     )
 

@@ -4,6 +4,7 @@
 many they are nor how many wait.
 """
 
+import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -46,6 +47,34 @@ class Reason:
 
     def __str__(self) -> str:
         return self.text
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Why nothing is taken off some queues in which jobs wait, as a page shows it that asks for news
+    of itself. No reason where nothing stands still."""
+
+    reasons: list[Reason]
+
+    @classmethod
+    def of(cls, queues: Iterable[str]) -> "Standing":
+        """Two queries, or none for no queue."""
+        found = standstills(queues)
+        return cls([found[name] for name in sorted(found)])
+
+    @property
+    def kinds(self) -> str:
+        """Changes when there is news to be announced, not with each minute that a pause lasts."""
+        return "-".join(reason.code for reason in self.reasons)
+
+    @property
+    def text(self) -> str:
+        return " ".join(reason.text for reason in self.reasons)
+
+    @property
+    def seen(self) -> str:
+        """Changes whenever a reader would see a change; begins with `kinds`."""
+        return f"{self.kinds}.{zlib.crc32(self.text.encode()):x}" if self.reasons else ""
 
 
 def told(length: timedelta) -> str:

@@ -25,7 +25,10 @@ TO_DO = (State.FAULTY, State.NEW, State.RETRY)
 @require_safe
 def home(request: HtmxRequest) -> HttpResponse:
     """What concerns the user: their jobs, which ask for news of themselves while any is under way,
-    their latest items, their unfinished tables, how the system is, and ways to begin."""
+    their latest items, their unfinished tables, how the system is, which asks for news of itself
+    at any time, and ways to begin."""
+    if wants_fragment(request) and "system" in request.GET:
+        return _system(request)
     jobs = attention.of_user(request.user)
     if wants_fragment(request):
         if request.GET.get("seen") == jobs.seen:
@@ -44,10 +47,23 @@ def home(request: HtmxRequest) -> HttpResponse:
         "may_write": may_write,
         "first_steps": may_write and not (person and has_begun),
         "sheets": _sheets(request.user),
-        "system": health.brief(lately=sees_all_jobs(request.user)),
-        "is_operator": sees_all_jobs(request.user),
     }
-    return render(request, "registry/home.html", context)
+    return render(request, "registry/home.html", context | _how_it_is(request))
+
+
+def _how_it_is(request: HtmxRequest) -> dict[str, Any]:
+    is_operator = sees_all_jobs(request.user)
+    return {"system": health.brief(lately=is_operator), "is_operator": is_operator}
+
+
+def _system(request: HtmxRequest) -> HttpResponse:
+    """The line about the system, if it would look different from what the browser has."""
+    context, before = _how_it_is(request), request.GET["system"]
+    if before == context["system"].seen:
+        return HttpResponse(status=NOTHING_NEW)
+    kinds = context["system"].standing.kinds
+    context["is_told"] = kinds != before.partition(".")[0]
+    return render(request, "registry/_home_system.html", context)
 
 
 def _sheets(user: User) -> list[dict[str, Any]]:

@@ -146,12 +146,13 @@ def test_how_the_system_is(client: Client, user: User, admin_user: User) -> None
     assert "/jobs/workers/" in page
 
 
-def test_the_jobs_ask_for_news_only_while_any_is_under_way(signed_in: Client, user: User) -> None:
+def test_the_jobs_ask_for_news_often_while_any_is_under_way(signed_in: Client, user: User) -> None:
     make_job(user, status=Status.FAILED, info="x")
-    assert "hx-trigger" not in home(signed_in)
+    assert 'hx-trigger="every 10s"' in home(signed_in)
     make_cluster()
     job = make_job(user, status=Status.PENDING)
     page = home(signed_in)
+    assert 'hx-trigger="every 2s"' in page
     seen = page.partition("?seen=")[2].partition('"')[0]
     assert signed_in.get(f"/?seen={seen}", headers=HTMX).status_code == 204
     Job.objects.filter(pk=job.pk).update(
@@ -161,6 +162,29 @@ def test_the_jobs_ask_for_news_only_while_any_is_under_way(signed_in: Client, us
     assert part.status_code == 200
     assert "IN_PROGRESS" in part.content.decode()
     assert "<html" not in part.content.decode()
+
+
+def test_the_line_about_the_system_is_sent_when_it_changes_and_told_when_that_is_news(
+    signed_in: Client, user: User
+) -> None:
+    make_cluster()
+    make_job(user, status=Status.PENDING)
+
+    def seen(page: str) -> str:
+        return page.partition("?system=")[2].partition('"')[0]
+
+    now = seen(home(signed_in))
+    assert signed_in.get(f"/?system={now}", headers=HTMX).status_code == 204
+    make_job(user, status=Status.PENDING)
+    line = signed_in.get(f"/?system={now}", headers=HTMX).content.decode()
+    assert "2 jobs wait." in line
+    assert "announcer" not in line
+    queues.pause("provena", by=None, reason="Tidying")
+    line = signed_in.get(f"/?system={seen(line)}", headers=HTMX).content.decode()
+    assert line.count("Tidying") == 2  # shown, and announced
+    queues.resume("provena", by=None)
+    line = signed_in.get(f"/?system={seen(line)}", headers=HTMX).content.decode()
+    assert line.count("2 jobs wait.") == 2
 
 
 @pytest.mark.parametrize("rows", [1, 40])
