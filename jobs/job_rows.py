@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 MARK = re.compile(r"([0-9]{1,18})\.([A-Z][0-9-]{1,60})")
+LAST_MARKS = tuple(status[0] for status in FINISHED)
+MICROSECOND = timedelta(microseconds=1)
 LONGEST_REASON = 200  # characters of why a job failed
 LONGEST_BATCH = 1_000  # jobs that a list looks at to say how long they took together
 HIDDEN = "an item that you may not read"
@@ -94,6 +96,8 @@ class Row:
     @property
     def mark(self) -> str:
         """Changes when the row does; begins with the first letter of its state."""
+        if self.batch and self.is_final:
+            return mark_of_ended(self.status, self.batch.resumed_at)
         if self.counts:
             numbers = "-".join(str(self.counts[status]) for status in Status.values)
             return f"{self.status[0]}{numbers}"
@@ -118,6 +122,21 @@ def is_open(job: Job, subject: Subject | None, user: "User") -> bool:
 def mark_of(status: str, attempt: int) -> str:
     """The mark of a row that is one job."""
     return f"{status[0]}{attempt}"
+
+
+def mark_of_ended(status: str, resumed_at: datetime | None) -> str:
+    """The mark of a row that is a batch of which nothing is left to do. It stays so until some of
+    it is retried, and that is noted."""
+    since = resumed_at - datetime(1970, 1, 1, tzinfo=UTC) if resumed_at else timedelta(0)
+    return f"{status[0]}-{since // MICROSECOND}"
+
+
+def is_same(mark: str, status: str, attempt: int, resumed_at: datetime | None) -> bool:
+    """True if the row that is shown with that mark has certainly not changed, as the job of the row
+    is now, and the batch that it is in. A batch with jobs that have not ended must be counted."""
+    if "-" not in mark:
+        return mark == mark_of(status, attempt)
+    return mark.startswith(LAST_MARKS) and mark == mark_of_ended(mark, resumed_at)
 
 
 def read_marks(given: Iterable[str]) -> Iterator[tuple[int, str]]:

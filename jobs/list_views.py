@@ -1,7 +1,6 @@
 """The Jobs tab: the jobs that concern a user, filtered, kept up to date, and as a file."""
 
 import re
-from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -12,39 +11,20 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from jobs import bulk, definitions, exports, filter_values, job_rows, search, stuck
+from jobs import bulk, definitions, exports, filter_values, job_rows, search
 from jobs.filters import JobFilter
 from jobs.job_rows import Row
 from jobs.models import Batch, Job, Status, sees_all_jobs
+from jobs.places import Place, address
 from jobs.search import Found
-from jobs.views import NOTHING_NEW
+from jobs.stuck import Standing
 from provena.http import HtmxRequest, csv_file, lines_file, wants_fragment
-from provena.paging import KEY, LARGEST_KEY, PAGE_SIZE
+from provena.paging import PAGE_SIZE
 
 MOST_AT_ONCE = 1_000  # rows that come back by the back button
 FURTHER_BACK = 10  # times as many rows may be looked at for these as for a page
-MOST_NEW = 25  # new jobs that are counted
-MOST_WATCHED = 200  # rows whose changes are told
 ID = re.compile(r"[0-9a-fA-F-]{8,36}")
 SHORT_ID, WHOLE_ID = 8, 32  # digits
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where in the list the address is: the rows below an id, or those between two."""
-
-    below: int | None = None
-    top: int | None = None
-    last: int | None = None
-
-    @classmethod
-    def of(cls, request: HtmxRequest) -> "Place":
-        """What makes no sense leads to the newest rows."""
-        given = request.GET
-        first, _, last = given.get("rows", "").partition("-")
-        if (top := _key(first)) is not None and (end := _key(last)) is not None:
-            return cls(below=top + 1, top=top, last=end)
-        return cls(below=_key(given.get("after", "")), top=_key(given.get("top", "")))
 
 
 @require_safe
@@ -52,7 +32,7 @@ def job_list(request: HtmxRequest) -> HttpResponse:
     """The jobs that concern the user, newest first. Where more are asked for, only their rows are
     sent, and the address then tells which are shown, so that the back button leads to them."""
     wanted, faults = JobFilter.from_query(request.GET)
-    place = Place.of(request)
+    place = Place.of(request.GET)
     if not wants_fragment(request):
         if faults:
             return _refused(request, wanted, faults)
@@ -66,32 +46,8 @@ def job_list(request: HtmxRequest) -> HttpResponse:
         return render(request, "jobs/_job_list.html", context | _form(request, wanted, found))
     response = render(request, "jobs/_job_rows.html", context | {"is_further": "on" in request.GET})
     if place.top is not None:
-        response["HX-Replace-Url"] = _address(wanted, f"rows={place.top}-{found.next or 0}")
+        response["HX-Replace-Url"] = address(wanted, f"rows={place.top}-{found.next or 0}")
     return response
-
-
-@require_safe
-def job_news(request: HtmxRequest) -> HttpResponse:
-    """What has changed in the rows that are shown (`watch`), and how many new ones there are above
-    the first (`top`). Nothing is sent while that is as the page says it is."""
-    wanted, faults = JobFilter.from_query(request.GET)
-    top = _key(request.GET.get("top", ""))
-    known = request.GET.get("new", "0")
-    new = 0 if faults or top is None else search.newer(wanted, request.user, top, MOST_NEW + 1)
-    shown = dict(job_rows.read_marks(request.GET.getlist("watch")[:MOST_WATCHED]))
-    changed = _changed(request, shown, each=wanted.lists_each)
-    if not changed and str(new) == known:
-        return HttpResponse(status=NOTHING_NEW)
-    context = {
-        "rows": changed,
-        "new": new,
-        "more_new": new > MOST_NEW,
-        "is_new": str(new) != known,
-        "told": [row for row in changed if row.mark[0] != shown[row.job.pk][0]],
-        "here": _address(wanted),
-        "sees_all": sees_all_jobs(request.user),
-    }
-    return render(request, "jobs/_job_news.html", context)
 
 
 @require_safe
@@ -103,17 +59,6 @@ def job_export(request: HtmxRequest, form: str) -> HttpResponseBase:
     if form == "csv":
         return csv_file("jobs.csv", exports.table(wanted, request.user))
     return lines_file("jobs.jsonl", exports.lines(wanted, request.user))
-
-
-def _changed(request: HtmxRequest, shown: dict[int, str], *, each: bool) -> list[Row]:
-    """The rows whose mark is no longer the one that is shown."""
-    jobs = Job.objects.visible_to(request.user)
-    now = jobs.filter(pk__in=shown).values_list("pk", "status", "attempt") if shown else []
-    # That of a batch is none of these, so batches are always looked at.
-    maybe = [key for key, status, attempt in now if shown[key] != job_rows.mark_of(status, attempt)]
-    found = list(jobs.filter(pk__in=maybe).for_lists()) if maybe else []
-    rows = job_rows.rows(request.user, found, each=each)
-    return [row for row in rows if row.mark != shown[row.job.pk]]
 
 
 def _found(request: HtmxRequest, wanted: JobFilter, place: Place) -> Found:
@@ -140,7 +85,7 @@ def _listed(request: HtmxRequest, wanted: JobFilter, place: Place, found: Found)
     if top is None:
         newest = Job.objects.order_by("-pk").values_list("pk", flat=True)
         top = max((job.pk for job in found.jobs), default=0) or newest.first() or 0
-    more = _address(wanted, f"after={found.next}") if found.next else ""
+    more = address(wanted, f"after={found.next}") if found.next else ""
     return {
         "rows": rows,
         "found": found,
@@ -148,10 +93,10 @@ def _listed(request: HtmxRequest, wanted: JobFilter, place: Place, found: Found)
         "after": request.GET.get("after"),
         "top": top,
         "more": more,
-        "here": _address(wanted),
+        "here": address(wanted),
         "deeds": [deed for deed in bulk.DEEDS.values() if deed.wanted(wanted)],
         "sees_all": sees_all_jobs(request.user),
-        "standing": list(stuck.standstills(_waited_for(rows)).values()),
+        "standing": Standing.of(_waited_for(rows)),
     }
 
 
@@ -163,7 +108,7 @@ def _form(request: HtmxRequest, wanted: JobFilter, found: Found) -> dict[str, An
             {
                 "part": part,
                 "words": labels.get(part.name) or part.words,
-                "without": _address(wanted.without(part)),
+                "without": address(wanted.without(part)),
             }
             for part in wanted.parts()
         ],
@@ -210,7 +155,7 @@ def _better_address(request: HtmxRequest, wanted: JobFilter) -> str:
     beginning, as the list shows it."""
     if ID.fullmatch(wanted.text) and (found := _by_id(request, wanted.text.replace("-", ""))):
         return found.get_absolute_url()
-    return _address(wanted) if "" in request.GET.dict().values() else ""
+    return address(wanted) if "" in request.GET.dict().values() else ""
 
 
 def _by_id(request: HtmxRequest, digits: str) -> Job | Batch | None:
@@ -224,15 +169,6 @@ def _by_id(request: HtmxRequest, digits: str) -> Job | Batch | None:
     return found[0] if len(found) == 1 else None
 
 
-def _address(wanted: JobFilter, more: str = "") -> str:
-    query = "&".join(filter(None, (wanted.to_query(), more)))
-    return f"{reverse('job-list')}?{query}" if query else reverse("job-list")
-
-
 def _waited_for(rows: list[Row]) -> set[str]:
     """The queues in which jobs that are shown wait."""
     return {row.job.queue for row in rows if row.status == Status.PENDING}
-
-
-def _key(text: str) -> int | None:
-    return int(text) if KEY.fullmatch(text) and int(text) <= LARGEST_KEY else None

@@ -2,11 +2,11 @@
 
 from django.urls import path
 
-from jobs import batch_views, bulk_views, list_views, ops_views, views
+from jobs import batch_views, bulk_views, list_news, list_views, ops_views, views
 
 urlpatterns = [
     path("", list_views.job_list, name="job-list"),
-    path("news/", list_views.job_news, name="job-news"),
+    path("news/", list_news.job_news, name="job-news"),
     path("jobs.csv", list_views.job_export, {"form": "csv"}, name="job-csv"),
     path("jobs.jsonl", list_views.job_export, {"form": "jsonl"}, name="job-jsonl"),
     path("batch/<uuid:batch_id>/", batch_views.batch_detail, name="batch-detail"),

@@ -1,27 +1,40 @@
 // The list of jobs keeps itself up to date: rows change in their places, new jobs are told above.
-// It asks often while a job that is shown is unfinished, seldom else, and never while nobody looks.
+// It asks often while a job that is shown is unfinished, seldom else (one that failed may be retried
+// from elsewhere), and never while nobody looks.
 "use strict";
 
 {
   const OFTEN = 2000, SELDOM = 10000; // milliseconds
+  const MOST = 3000; // characters of an address that name rows
   const toggle = document.getElementById("pause");
   let isPaused = sessionStorage.getItem("jobs-paused") === "yes";
   let waiting, isAsking = false;
 
-  const unfinished = () => [...document.querySelectorAll("#job-list [data-watch]")].map((row) => row.dataset.watch);
+  const all = (rows) => [...document.querySelectorAll(`#job-list ${rows}`)];
+  const moving = () => all("[data-moves]");
 
   function plan() {
     clearTimeout(waiting);
     if (isPaused || document.hidden || isAsking) return;
-    waiting = setTimeout(look, unfinished().length ? OFTEN : SELDOM);
+    waiting = setTimeout(look, moving().length ? OFTEN : SELDOM);
+  }
+
+  // The rows to ask about: those that move, and of the others those next to what is in sight.
+  function watched() {
+    const still = all("[data-watch]:not([data-moves])");
+    const away = new Map(still.map((row) => [row, Math.abs(row.getBoundingClientRect().top)]));
+    still.sort((one, other) => away.get(one) - away.get(other));
+    const marks = [...moving(), ...still].map((row) => row.dataset.watch);
+    let length = 0;
+    return marks.filter((mark) => (length += mark.length + 1) < MOST).join("_");
   }
 
   function look() {
     clearTimeout(waiting);
     const place = document.getElementById("new-jobs");
-    const watched = unfinished();
-    if (isPaused || document.hidden || isAsking || !(place?.dataset.top || watched.length)) return;
-    const known = new URLSearchParams(watched.slice(0, 200).map((mark) => ["watch", mark]));
+    const watch = watched();
+    if (isPaused || document.hidden || isAsking || !(place?.dataset.top || watch)) return;
+    const known = new URLSearchParams({ watch, standing: document.getElementById("standing").dataset.seen });
     if (place.dataset.top) {
       known.set("top", place.dataset.top);
       known.set("new", place.querySelector("[data-new]")?.dataset.new || "0");

@@ -12,11 +12,13 @@ from jobs import search
 from jobs.models import Job, Status
 from tests.conftest import drain
 from tests.jobs.test_batches import make_batch
+from tests.jobs.test_operations import make_cluster
 from tests.jobs.test_pages import make_job
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 OpenPage = Callable[..., Page]
+SELDOM = 20_000  # ms within which a list in which nothing moves has asked for news
 
 
 def failed(user: User, info: str = "It burst.") -> Job:
@@ -129,6 +131,61 @@ def test_new_jobs_are_told_above_and_rows_change_in_their_places(
     expect(states).to_have_text(["SUCCEEDED", "SUCCEEDED", "PENDING", "SUCCEEDED", "PENDING"])
     expect(pill).to_have_count(0)
     assert page.evaluate("window.notReloaded") is True
+
+
+def test_an_open_list_tells_what_others_do_elsewhere(open_page: OpenPage, user: User) -> None:
+    """Two windows: in one the jobs are retried, and the queue is paused; the other says so."""
+    make_cluster(beat_at=timezone.now() + timedelta(hours=1))
+    jobs = [failed(user) for _ in range(3)][::-1]
+    user.is_staff = user.is_superuser = True
+    user.save()
+    watching = open_page(user)
+    watching.goto("/jobs/")
+    states = watching.locator("#job-list .state")
+    expect(states).to_have_text(["FAILED"] * 3)
+    watching.evaluate("window.notReloaded = true")
+    banner, said = watching.locator("#standing .note"), watching.locator("#announcer")
+
+    acting = open_page(user)
+    acting.goto(f"{jobs[1].get_absolute_url()}retry/")
+    acting.get_by_role("button", name="Retry job").click()
+    acting.wait_for_url(f"**{jobs[1].get_absolute_url()}")
+    expect(states).to_have_text(["FAILED", "PENDING", "FAILED"], timeout=SELDOM)
+    expect(banner).to_have_count(0)
+    acting.goto("/jobs/workers/queue/provena/")
+    acting.get_by_label("Reason").fill("Tidying")
+    acting.get_by_role("button", name="Pause").click()
+    expect(banner).to_contain_text("Tidying")
+    expect(said).to_contain_text("Tidying")
+    acting.goto("/jobs/workers/queue/provena/")
+    acting.get_by_role("button", name="Resume").click()
+    expect(banner).to_have_count(0)
+    expect(said).to_have_text("Nothing holds up the jobs that wait any more.")
+    assert watching.evaluate("window.notReloaded") is True
+
+
+def test_the_line_of_new_jobs_stays_in_sight_and_covers_no_row(
+    open_page: OpenPage, user: User
+) -> None:
+    for _ in range(25):
+        make_job(user)
+    page = open_page(user, reduced_motion="reduce")
+    page.goto("/jobs/")
+    page.locator("a.row").last.scroll_into_view_if_needed()
+    make_job(user)
+    pill = page.get_by_role("link", name="1 new job")
+    expect(pill).to_be_in_viewport(ratio=1, timeout=SELDOM)
+    bottom = pill.evaluate("(pill) => pill.getBoundingClientRect().bottom")
+    page.locator("a.row").last.focus()
+    for _ in range(24):
+        page.keyboard.press("k")
+        top = page.evaluate("document.activeElement.closest('tr').getBoundingClientRect().top")
+        assert top >= bottom - 1
+    page.locator("a.row").last.scroll_into_view_if_needed()
+    pill.click()
+    expect(pill).to_have_count(0)
+    expect(page.locator("#job-list")).to_be_in_viewport()
+    expect(page.locator("a.row").first).to_be_in_viewport()
 
 
 def test_updates_can_be_paused_and_stop_while_nobody_looks(open_page: OpenPage, user: User) -> None:

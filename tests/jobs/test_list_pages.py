@@ -14,7 +14,7 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from jobs import list_views, search
+from jobs import batches, lifecycle, list_views, queues, search
 from jobs.models import Batch, Cluster, Job, Status
 from provena import tables
 from registry import services
@@ -132,7 +132,7 @@ def test_a_row_says_in_words_what_the_job_is(
     item = make_item(user, display_name="Plume model")
     named = {"record": {"display_name": "Larvae, <summer>"}}
     make_job(user, sub_type="MODEL_RUN_PROV_LODGE", payload=named, subject=item.handle)
-    failed = make_job(user, status=Status.FAILED, info="The end is before the start.\nLine two.")
+    make_job(user, status=Status.FAILED, info="The end is before the start.\nLine two.")
     now = timezone.now()
     make_job(
         user,
@@ -150,7 +150,6 @@ def test_a_row_says_in_words_what_the_job_is(
     assert "Line two" not in page
     assert "An attempt failed: It timed out." in page
     assert page.count("retries <time") == 1
-    assert f'data-watch="{failed.pk}' not in page
 
 
 def test_a_row_hides_from_staff_what_they_may_not_read(
@@ -271,6 +270,7 @@ def news(client: Client, query: str) -> Any:
 
 
 def test_news_are_sent_only_when_there_are_any(signed_in: Client, user: User) -> None:
+    make_cluster()
     job = make_job(user, status=Status.PENDING)
     assert f'data-watch="{job.pk}.P0"' in text_of(signed_in.get("/jobs/"))
     same = f"top={job.pk}&new=0&watch={job.pk}.P0"
@@ -279,7 +279,7 @@ def test_news_are_sent_only_when_there_are_any(signed_in: Client, user: User) ->
     Job.objects.update(status=Status.IN_PROGRESS, attempt=1, dequeued_at=now)
     answer = news(signed_in, same)
     page = text_of(answer)
-    assert f'<tr id="job-{job.pk}" data-watch="{job.pk}.I1" hx-swap-oob="true">' in page
+    assert f'<tr id="job-{job.pk}" data-watch="{job.pk}.I1" data-moves hx-swap-oob="true">' in page
     assert "Register Create Activity IN_PROGRESS." in page
     same = f"top={job.pk}&new=0&watch={job.pk}.I1"
     assert news(signed_in, same).status_code == 204
@@ -320,6 +320,91 @@ def test_news_of_a_batch_are_its_progress(signed_in: Client, user: User) -> None
     assert "announcer" not in page
 
 
+def mark(client: Client, job: Job) -> str:
+    """What the list shows the row of the job with."""
+    page = text_of(client.get("/jobs/"))
+    return page.partition(f'id="job-{job.pk}" data-watch="')[2].partition('"')[0]
+
+
+def test_a_row_that_had_ended_changes_when_it_is_retried_elsewhere(
+    signed_in: Client, user: User
+) -> None:
+    job = make_job(user, status=Status.FAILED, info="It burst.", attempt=1)
+    same = f"top={job.pk}&new=0&watch={mark(signed_in, job)}"
+    assert same.endswith(".F1")
+    assert news(signed_in, same).status_code == 204
+    make_cluster()
+    lifecycle.retry(job, by=user)
+    page = text_of(news(signed_in, same))
+    assert f'data-watch="{job.pk}.P1" data-moves' in page
+    assert "PENDING" in page
+    assert "It burst." not in page
+
+
+def test_a_batch_that_had_ended_changes_when_some_of_it_is_retried(
+    signed_in: Client, user: User, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    batch = make_batch(user, "SUCCEEDED", "FAILED")
+    head = batch.jobs.get(batch_index=0)
+    same = f"top={Job.objects.latest('pk').pk}&new=0&watch={mark(signed_in, head)}"
+    with django_assert_num_queries(4):  # session, user, newer ones, states: it is not counted again
+        assert news(signed_in, same).status_code == 204
+    make_cluster()
+    batches.retry_failed(batch, by=user)
+    assert "1 of 2 done" in text_of(news(signed_in, same))
+    # It may end again between two looks.
+    batch.jobs.filter(batch_index=1).update(
+        status=Status.FAILED, info="Again.", finished_at=timezone.now()
+    )
+    page = text_of(news(signed_in, same))
+    assert "2 of 2 done, 1 failed" in page
+    assert "announcer" not in page
+
+
+def test_many_rows_are_asked_about_at_once(signed_in: Client, user: User) -> None:
+    jobs = [make_job(user, status=Status.FAILED, info="x") for _ in range(60)]
+    same = "watch=" + "_".join(f"{job.pk}.F0" for job in jobs)
+    assert news(signed_in, same).status_code == 204
+    make_cluster()
+    for job in jobs[:2]:
+        lifecycle.retry(job, by=user)
+    page = text_of(news(signed_in, same))
+    assert page.count("<tr ") == 2
+
+
+def test_why_jobs_stand_still_comes_and_goes_and_is_announced_once(
+    signed_in: Client, user: User
+) -> None:
+    make_cluster()
+    job = make_job(user, status=Status.PENDING)
+    done = make_job(user)
+    same = f"top={done.pk}&new=0&watch={job.pk}.P0_{done.pk}.S0"
+
+    def ask(page: str) -> Any:
+        seen = page.partition('data-seen="')[2].partition('"')[0]
+        return news(signed_in, f"{same}&standing={seen}")
+
+    page = text_of(signed_in.get("/jobs/"))
+    assert ask(page).status_code == 204
+    pause = queues.pause("provena", by=None, reason="Tidying")
+    page = text_of(ask(page))
+    assert page.count("Tidying") == 2  # the banner, and its announcement
+    assert "<tr" not in page
+    assert text_of(signed_in.get("/jobs/")).count("Tidying") == 1
+    pause.at -= timedelta(hours=2)
+    pause.save()
+    page = text_of(ask(page))
+    assert page.count("Tidying") == 1  # how long ago it was is no news
+    assert "announcer" not in page
+    assert ask(page).status_code == 204
+    queues.resume("provena", by=None)
+    page = text_of(ask(page))
+    assert "Tidying" not in page
+    assert "Nothing holds up the jobs that wait any more." in page
+    Cluster.objects.all().delete()
+    assert text_of(ask(page)).count("No worker is running") == 2
+
+
 @pytest.mark.parametrize(
     "query", ["", "top=x&watch=7", "watch=%00", "watch=1.P0", "status=BROKEN&top=1", "top=-1"]
 )
@@ -353,9 +438,10 @@ def test_filters_cost_the_same_at_any_length(
     # session, user, how far to look, the page, subjects, subjects for the chip
     with django_assert_num_queries(6):
         assert signed_in.get(f"/jobs/?item={item.handle}").context["rows"]
-    # session, user, whether there is any newer job, the state of the watched row
+    # session, user, whether there is any newer job, the state of the watched row, clusters, pauses
+    make_cluster()
     unfinished = make_job(user, status=Status.PENDING, **kept)
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(6):
         same = f"text=needle&top={unfinished.pk}&new=0&watch={unfinished.pk}.P0"
         assert news(signed_in, same).status_code == 204
 
