@@ -1,4 +1,5 @@
-"""What of a user's jobs wants a look: those that failed and those under way, a batch as one row."""
+"""What of a user's jobs wants a look: those that failed and those under way, a batch as one row.
+What somebody cancelled wants none."""
 
 import hashlib
 from dataclasses import dataclass
@@ -60,7 +61,7 @@ def of_user(user: "User") -> Attention:
     own = Job.objects.filter(owner=user)
     batches = list(Batch.objects.filter(owner=user)[:BATCHES])
     counts = progress.of_batches(batches)
-    failed = list(_light(own.failed().filter(batch=None))[: SHOWN + 1])
+    failed = list(_light(own.failed_by_itself().filter(batch=None))[: SHOWN + 1])
     unfinished = _light(own.unfinished())[:LOOKED_AT]
     under_way = [job for job in unfinished if job.batch_id is None][:SHOWN]
     subjects = definitions.subjects(user, [job.subject for job in [*failed, *under_way]])
@@ -71,7 +72,8 @@ def of_user(user: "User") -> Attention:
             _of_job(job, subjects.get(job.subject), reasons.get(job.pk)) for job in jobs[:SHOWN]
         ]
 
-    rows = [_of_batch(batch, counts[batch.pk]) for batch in batches]
+    cancelled = progress.cancelled_of(batches)
+    rows = [_of_batch(batch, counts[batch.pk], cancelled[batch.pk]) for batch in batches]
     ill = [row for row in rows if row.retry]
     busy = [row for row in rows if not row.retry and row.status not in _ENDED]
     return Attention(
@@ -98,8 +100,8 @@ def _of_job(job: Job, subject: Subject | None, reason: Reason | None) -> Row:
     )
 
 
-def _of_batch(batch: Batch, counts: "Counter[str]") -> Row:
-    failed = counts[Status.FAILED]
+def _of_batch(batch: Batch, counts: "Counter[str]", cancelled: int) -> Row:
+    failed = counts[Status.FAILED] - cancelled
     return Row(
         title=batch.title,
         url=batch.get_absolute_url(),

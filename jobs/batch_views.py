@@ -100,7 +100,7 @@ class BatchJobs:
         }
         columns = self.batch.jobs.only(
             *("session_id", "status", "info", "batch", "batch_index"),
-            *("dequeued_at", "started_at", "finished_at"),
+            *("dequeued_at", "started_at", "finished_at", "cancelled_at"),
         )
         return columns.annotate(
             **{name: _text_at(of, path) for name, (of, path) in at.items()},

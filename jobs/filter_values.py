@@ -8,8 +8,10 @@ from django.utils import timezone
 from pydantic import AfterValidator, ValidationInfo
 
 from jobs import definitions
+from jobs.models import CANCELLED, Status
 
 LONGEST = 200  # characters of a value
+STATES = {**dict(Status.choices), CANCELLED: "Cancelled"}
 BATCHES = {"only": "In batches", "none": "Standalone"}
 WINDOWS = {
     "hour": "The last hour",

@@ -18,6 +18,7 @@ from jobs import definitions
 from jobs.definitions import Payload
 from jobs.filter_values import (
     BATCHES,
+    STATES,
     WINDOWS,
     after_since,
     end_of,
@@ -31,7 +32,7 @@ from jobs.filter_values import (
     types,
     zone_of,
 )
-from jobs.models import JobQuerySet, Status, sees_all_jobs
+from jobs.models import CANCELLED, JobQuerySet, Status, sees_all_jobs
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -59,13 +60,14 @@ class Part(NamedTuple):
 
 class JobFilter(Payload):
     """Which jobs are wanted; a default asks for nothing. Several states mean any of them, and all
-    that is asked for must be true.
+    that is asked for must be true. FAILED finds what failed by itself, CANCELLED what somebody
+    cancelled.
 
     Times without an offset are of `zone`, or of the site's zone; a day includes all of it. `mine`
     means those of whoever looks, so that a link shows each reader their own.
     """
 
-    status: tuple[Annotated[str, one_of("state of a job", lambda: dict(Status.choices))], ...] = ()
+    status: tuple[Annotated[str, one_of("state of a job", lambda: STATES)], ...] = ()
     type: Annotated[str, one_of("type of jobs", types)] = ""
     sub_type: Annotated[
         str,
@@ -212,7 +214,7 @@ class JobFilter(Payload):
         exact = {"type": self.type, "sub_type": self.sub_type}
         found = jobs.filter(**{name: value for name, value in exact.items() if value})
         if self.status and ask_state:
-            found = found.filter(status__in=self.status)
+            found = found.filter(self._in_states())
         if self.batch:
             found = found.filter(batch_index__isnull=self.batch == "none")
         if self.item:
@@ -223,6 +225,15 @@ class JobFilter(Payload):
         if until:
             found = found.filter(created_at__lt=until)
         return self._with_text(found, user) if self.text else found
+
+    def _in_states(self) -> Q:
+        wanted = set(self.status)
+        found = Q(status__in=wanted - {CANCELLED})
+        if Status.FAILED in wanted and CANCELLED not in wanted:
+            return found & Q(cancelled_at=None)
+        if CANCELLED in wanted and Status.FAILED not in wanted:
+            return found | Q(cancelled_at__isnull=False)
+        return found
 
     def _words(self, name: str, value: str) -> str:
         if name == "sub_type":

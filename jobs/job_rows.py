@@ -13,14 +13,14 @@ from django.utils import timezone
 
 from jobs import definitions, progress
 from jobs.definitions import Subject
-from jobs.models import FINISHED, UNFINISHED, Batch, Job, Status
+from jobs.models import CANCELLED, FINISHED, UNFINISHED, Batch, Job, Status, shown_state
 from jobs.stuck import PATIENCE
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 MARK = re.compile(r"([0-9]{1,18})\.([A-Z][0-9-]{1,60})")
-LAST_MARKS = tuple(status[0] for status in FINISHED)
+ENDED = (*FINISHED, CANCELLED)
 MICROSECOND = timedelta(microseconds=1)
 LONGEST_REASON = 200  # characters of why a job failed
 LONGEST_BATCH = 1_000  # jobs that a list looks at to say how long they took together
@@ -49,7 +49,7 @@ class Row:
 
     @property
     def status(self) -> str:
-        return progress.combined(self.counts) if self.counts else str(self.job.status)
+        return progress.combined(self.counts) if self.counts else str(self.job.shown)
 
     @property
     def id(self) -> UUID:
@@ -91,7 +91,7 @@ class Row:
 
     @property
     def is_final(self) -> bool:
-        return self.status in FINISHED
+        return self.status in ENDED
 
     @property
     def mark(self) -> str:
@@ -101,7 +101,7 @@ class Row:
         if self.counts:
             numbers = "-".join(str(self.counts[status]) for status in Status.values)
             return f"{self.status[0]}{numbers}"
-        return mark_of(self.job.status, self.job.attempt)
+        return mark_of(self.status, self.job.attempt)
 
 
 def rows(user: "User", jobs: Sequence[Job], *, each: bool) -> list[Row]:
@@ -120,7 +120,7 @@ def is_open(job: Job, subject: Subject | None, user: "User") -> bool:
 
 
 def mark_of(status: str, attempt: int) -> str:
-    """The mark of a row that is one job."""
+    """The mark of a row that is one job, shown in that state."""
     return f"{status[0]}{attempt}"
 
 
@@ -131,12 +131,19 @@ def mark_of_ended(status: str, resumed_at: datetime | None) -> str:
     return f"{status[0]}-{since // MICROSECOND}"
 
 
-def is_same(mark: str, status: str, attempt: int, resumed_at: datetime | None) -> bool:
+def is_same(
+    mark: str,
+    status: str,
+    cancelled_at: datetime | None,
+    attempt: int,
+    resumed_at: datetime | None,
+) -> bool:
     """True if the row that is shown with that mark has certainly not changed, as the job of the row
     is now, and the batch that it is in. A batch with jobs that have not ended must be counted."""
     if "-" not in mark:
-        return mark == mark_of(status, attempt)
-    return mark.startswith(LAST_MARKS) and mark == mark_of_ended(mark, resumed_at)
+        return mark == mark_of(shown_state(status, cancelled_at), attempt)
+    is_final = mark[0] in {status[0] for status in ENDED}
+    return is_final and mark == mark_of_ended(mark, resumed_at)
 
 
 def read_marks(given: Iterable[str]) -> Iterator[tuple[int, str]]:

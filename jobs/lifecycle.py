@@ -418,20 +418,22 @@ def queued_again(sub_type: str) -> dict[str, Any]:
         "run_after": timezone.now(),
         "dequeued_at": None,
         "finished_at": None,
+        "cancelled_at": None,
         "cancelled_by": None,
     }
 
 
 def cancelled(by: "User | None", remains: str = outcomes.NOTHING) -> dict[str, Any]:
     """What a cancel writes into a job that has not finished."""
-    who = by.get_username() if by else "an operator"
+    who, now = by.get_username() if by else "an operator", timezone.now()
     return {
         "status": Status.FAILED,
         "info": f"{CANCELLED} {who}. {remains}",
         "traceback": "",
+        "cancelled_at": now,
         "cancelled_by": by,
         "lease_until": None,
-        "finished_at": timezone.now(),
+        "finished_at": now,
     }
 
 

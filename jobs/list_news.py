@@ -10,6 +10,7 @@ from jobs import job_rows, places, search
 from jobs.filters import JobFilter
 from jobs.job_rows import Row
 from jobs.models import Job, Status, sees_all_jobs
+from jobs.places import Origin
 from jobs.stuck import Standing
 from jobs.views import NOTHING_NEW
 from provena.http import HtmxRequest
@@ -51,6 +52,7 @@ def job_news(request: HtmxRequest) -> HttpResponse:
         "is_standing_new": standing.seen != before,
         "is_standing_told": standing.kinds != before.partition(".")[0],
         "here": places.address(wanted),
+        "origin": Origin(wanted, top or max(marks, default=0), min(marks, default=0)),
         "sees_all": sees_all_jobs(request.user),
     }
     return render(request, "jobs/_job_news.html", context)
@@ -59,7 +61,7 @@ def job_news(request: HtmxRequest) -> HttpResponse:
 def _look(request: HtmxRequest, marks: dict[int, str], *, each: bool) -> _Shown:
     """The rows with these marks as they are now. While none has changed, this is one query."""
     jobs = Job.objects.visible_to(request.user)
-    columns = ("pk", "queue", "status", "attempt", "batch__resumed_at")
+    columns = ("pk", "queue", "status", "cancelled_at", "attempt", "batch__resumed_at")
     now = list(jobs.filter(pk__in=marks).order_by().values_list(*columns)) if marks else []
     queues = {pk: queue for pk, queue, *_ in now}
     maybe = [pk for pk, _, *state in now if not job_rows.is_same(marks[pk], *state)]

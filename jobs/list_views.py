@@ -15,7 +15,7 @@ from jobs import bulk, definitions, exports, filter_values, job_rows, search
 from jobs.filters import JobFilter
 from jobs.job_rows import Row
 from jobs.models import Batch, Job, Status, sees_all_jobs
-from jobs.places import Place, address
+from jobs.places import Origin, Place, address
 from jobs.search import Found
 from jobs.stuck import Standing
 from provena.http import HtmxRequest, csv_file, lines_file, wants_fragment
@@ -93,6 +93,7 @@ def _listed(request: HtmxRequest, wanted: JobFilter, place: Place, found: Found)
         "after": request.GET.get("after"),
         "top": top,
         "more": more,
+        "origin": Origin(wanted, top, found.next or 0),
         "here": address(wanted),
         "deeds": [deed for deed in bulk.DEEDS.values() if deed.wanted(wanted)],
         "sees_all": sees_all_jobs(request.user),
@@ -112,7 +113,7 @@ def _form(request: HtmxRequest, wanted: JobFilter, found: Found) -> dict[str, An
             }
             for part in wanted.parts()
         ],
-        "statuses": Status.values,
+        "statuses": filter_values.STATES,
         "types": filter_values.types(),
         "kinds": _kinds(),
         "batches": filter_values.BATCHES,

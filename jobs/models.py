@@ -33,6 +33,8 @@ class Status(models.TextChoices):
 FINISHED = (Status.SUCCEEDED, Status.FAILED)
 UNFINISHED = (Status.PENDING, Status.DEQUEUED, Status.IN_PROGRESS)
 LEASED = (Status.DEQUEUED, Status.IN_PROGRESS)
+# What people call a FAILED job that somebody cancelled: no sixth state, but another word.
+CANCELLED = "CANCELLED"
 MEANINGS = {
     Status.PENDING: "Waiting in the queue for a worker.",
     Status.DEQUEUED: "A worker has taken it off the queue and is about to start.",
@@ -41,6 +43,12 @@ MEANINGS = {
     Status.FAILED: "Ended without effect: nothing of it was recorded.",
 }
 ENDED_EARLY = "Ended early: what it had done by then stays."  # of one that failed, in pieces
+
+
+def shown_state(status: str, cancelled_at: datetime | None) -> str:
+    """The word that people see for the state of a job: one that somebody cancelled is FAILED, and
+    nothing is wrong with it."""
+    return CANCELLED if cancelled_at else str(status)
 
 
 # Said literally in a query, so that SQLite sees that a partial index already tells it and does not
@@ -143,8 +151,16 @@ class JobQuerySet(models.QuerySet["Job"]):
         return self.filter(dequeued_at__isnull=False, finished_at=None)
 
     def failed(self) -> "JobQuerySet":
-        """FAILED, as the index `job_failed` says it."""
+        """FAILED, as the index `job_batch_failed` says it."""
         return self.filter(finished_at__isnull=False, result__isnull=True)
+
+    def failed_by_itself(self) -> "JobQuerySet":
+        """FAILED, and nobody cancelled it, as the index `job_failed` says it."""
+        return self.failed().filter(cancelled_at=None)
+
+    def cancelled(self) -> "JobQuerySet":
+        """FAILED, because somebody cancelled it, as the index `job_cancelled` says it."""
+        return self.filter(cancelled_at__isnull=False)
 
     def listed(self) -> "JobQuerySet":
         """One row for each standalone job and one, the first, for each batch."""
@@ -216,6 +232,9 @@ class Job(models.Model):
     )
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
+    cancelled_at = models.DateTimeField(
+        null=True, blank=True, help_text="When somebody cancelled it, if that ended it."
+    )
     cancelled_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         on_delete=models.PROTECT,
@@ -272,6 +291,10 @@ class Job(models.Model):
             models.CheckConstraint(
                 condition=~Q(status=Status.FAILED) | ~Q(info=""), name="job_failure_has_info"
             ),
+            models.CheckConstraint(
+                condition=Q(status=Status.FAILED) | Q(cancelled_at=None),
+                name="job_cancelled_is_failed",
+            ),
         ]
         # SQLite sees that a partial index serves a query only if its condition is made of NULL
         # tests; the constraint above ties those to the states. No index may hold or test what a
@@ -315,13 +338,21 @@ class Job(models.Model):
             models.Index(
                 F("owner"),
                 F("id").desc(),
-                condition=Q(finished_at__isnull=False, result__isnull=True),
+                condition=Q(finished_at__isnull=False, result__isnull=True, cancelled_at=None),
                 name="job_failed",
             ),
             models.Index(
                 F("owner"),
                 F("id").desc(),
-                condition=Q(finished_at__isnull=False, result__isnull=True, batch=None),
+                condition=Q(cancelled_at__isnull=False),
+                name="job_cancelled",
+            ),
+            models.Index(
+                F("owner"),
+                F("id").desc(),
+                condition=Q(
+                    finished_at__isnull=False, result__isnull=True, cancelled_at=None, batch=None
+                ),
                 name="job_failed_alone",
             ),
             models.Index(
@@ -329,8 +360,13 @@ class Job(models.Model):
             ),
             models.Index(
                 among_all("id").desc(),
-                condition=Q(finished_at__isnull=False, result__isnull=True),
+                condition=Q(finished_at__isnull=False, result__isnull=True, cancelled_at=None),
                 name="job_failed_all",
+            ),
+            models.Index(
+                among_all("id").desc(),
+                condition=Q(cancelled_at__isnull=False),
+                name="job_cancelled_all",
             ),
             # A job that is in no batch, or about nothing, is in none of these.
             models.Index(among_all("id").desc(), condition=Q(batch_index=0), name="job_first"),
@@ -350,6 +386,11 @@ class Job(models.Model):
                 fields=["batch", "batch_index"],
                 condition=Q(batch__isnull=False, finished_at__isnull=False, result__isnull=True),
                 name="job_batch_failed",
+            ),
+            models.Index(
+                fields=["batch"],
+                condition=Q(batch__isnull=False, cancelled_at__isnull=False),
+                name="job_batch_cancelled",
             ),
         ]
 
@@ -376,6 +417,11 @@ class Job(models.Model):
     def is_waiting_to_retry(self) -> bool:
         """True while it waits for its next attempt after one that failed."""
         return self.status == Status.PENDING and self.attempt > 0 and bool(self.next_try_in)
+
+    @property
+    def shown(self) -> str:
+        """Its state in the word that people see."""
+        return shown_state(self.status, self.cancelled_at)
 
     @property
     def meaning(self) -> str:

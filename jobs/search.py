@@ -16,7 +16,16 @@ from django.utils import timezone
 
 from jobs import statements
 from jobs.filters import JobFilter
-from jobs.models import UNFINISHED, Job, JobQuerySet, Status, among_all, plain, sees_all_jobs
+from jobs.models import (
+    CANCELLED,
+    UNFINISHED,
+    Job,
+    JobQuerySet,
+    Status,
+    among_all,
+    plain,
+    sees_all_jobs,
+)
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -87,6 +96,30 @@ def newer(wanted: JobFilter, user: "User | None", than: int, limit: int) -> int:
     return min(sum(len(keys) for keys in found), limit)
 
 
+def beside(wanted: JobFilter, user: "User | None", key: int) -> tuple[Any | None, Any | None]:
+    """The wanted jobs next above and next below the job with that id; None where there is none, or
+    none as near as a page looks."""
+    low, high = _range(wanted, None)
+    above = _parts(wanted, user, max(low or 0, key + 1), high)
+    below = _parts(wanted, user, low, key if high is None else min(high, key))
+    ceiling = floor = None
+    if _asks_rows(wanted):
+        ceiling, floor = _around(above, below, key, _bound(wanted))
+    sides = Q(pk__in=[])
+    for part in above:
+        near = part.between(None, ceiling).jobs.order_by(part.key)
+        near = wanted.narrow(near, user, ask_state=not part.tells_state)
+        sides |= Q(pk=Subquery(near.values("pk")[:1]))
+    for part in below:
+        sides |= Q(pk=Subquery(_wanted(part, wanted, user, floor).values("pk")[:1]))
+    found = list(
+        Job.objects.filter(sides).select_related("batch").only("session_id", "batch").order_by("pk")
+    )
+    newer = next((job for job in found if job.pk > key), None)
+    older = next((job for job in reversed(found) if job.pk < key), None)
+    return newer, older
+
+
 def walk(wanted: JobFilter, user: "User | None", *, at_once: int = CHUNK) -> Iterator[list[Any]]:
     """All jobs that are wanted and there by now, newest first, so many at once."""
     low, high = _range(wanted, None)
@@ -144,17 +177,14 @@ def _indexed(wanted: JobFilter, user: "User | None") -> list[_Part]:
     if states and Status.SUCCEEDED not in states:
         name, whole = "key" if everybodys else "id", states.issuperset(UNFINISHED)
         parts = [_Part(jobs.unfinished(), name, whole)] if states & set(UNFINISHED) else []
-        return parts + ([_Part(jobs.failed(), name, True)] if Status.FAILED in states else [])
+        parts += [_Part(jobs.failed_by_itself(), name, True)] if Status.FAILED in states else []
+        return parts + ([_Part(jobs.cancelled(), name, True)] if CANCELLED in states else [])
     return [_Part(jobs, "id")] if everybodys else [_Part(jobs.listed()), _Part(jobs.unlisted())]
 
 
 def _asks_rows(wanted: JobFilter) -> bool:
     """True where an index does not tell all that is wanted, so that many rows may be looked at."""
-    is_indexed = set(wanted.status) in (
-        {Status.FAILED},
-        set(UNFINISHED),
-        {*UNFINISHED, Status.FAILED},
-    )
+    is_indexed = set(wanted.status) - {Status.FAILED, CANCELLED} in (set(), set(UNFINISHED))
     return bool(wanted.to_payload().keys() - {"user", "mine", "status" if is_indexed else ""})
 
 
@@ -187,6 +217,20 @@ def _floor(parts: Sequence[_Part], look: int) -> tuple[int | None, datetime | No
         lasts |= Q(pk=Subquery(part.newest(None).values("pk")[look - 1 : look]))
     found = Job.objects.filter(lasts).values_list("pk", "created_at")
     return max(found, default=(None, None), key=lambda row: row[0])
+
+
+def _around(
+    above: Sequence[_Part], below: Sequence[_Part], key: int, look: int
+) -> tuple[int | None, int | None]:
+    """The ids at which a look upwards and one downwards from that id end, not included; None where
+    that is at the last of all."""
+    lasts = Q(pk__in=[])
+    for part, order in [(part, "") for part in above] + [(part, "-") for part in below]:
+        walked = part.jobs.order_by(f"{order}{part.key}").values("pk")
+        lasts |= Q(pk=Subquery(walked[look - 1 : look]))
+    ends = list(Job.objects.filter(lasts).order_by().values_list("pk", flat=True))
+    ceiling = min((end for end in ends if end > key), default=None)
+    return ceiling, max((end for end in ends if end < key), default=None)
 
 
 def _range(wanted: JobFilter, below: int | None) -> tuple[int | None, int | None]:

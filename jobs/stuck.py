@@ -51,8 +51,8 @@ class Reason:
 
 @dataclass(frozen=True)
 class Standing:
-    """Why nothing is taken off some queues in which jobs wait, as a page shows it that asks for news
-    of itself. No reason where nothing stands still."""
+    """Why nothing is taken off some queues in which jobs wait, for a page that asks for news of
+    itself. No reason where nothing stands still."""
 
     reasons: list[Reason]
 

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from jobs import filter_values, search
 from jobs.filters import JobFilter
-from jobs.models import UNFINISHED, Batch, Job, Status
+from jobs.models import CANCELLED, UNFINISHED, Batch, Job, Status
 from registry import services
 from registry.models import Item
 from tests.jobs.test_pages import make_job
@@ -76,6 +76,7 @@ def world(user: User, sue: User, make_user: MakeUser, make_item: Callable[..., I
                 created_at=at,
                 payload={"note": f"about {word.upper() if word == 'reef' else word}, {number}"},
                 info=f"It met {chance.choice(WORDS)}." if status == Status.FAILED else "",
+                cancelled_at=at if status == Status.FAILED and chance.random() < 0.4 else None,
                 batch=batch,
                 batch_index=index if batch else None,
             )
@@ -98,7 +99,7 @@ def expected(world: World, viewer: User, asked: dict[str, Any]) -> list[Job]:
         each = "status" in asked or "text" in asked
         return (
             (sees_all or job.owner == viewer)
-            and (not asked.get("status") or job.status in asked["status"])
+            and (not asked.get("status") or job.shown in asked["status"])
             and asked.get("type", job.type) == job.type
             and asked.get("sub_type", job.sub_type) == job.sub_type
             and ("batch" not in asked or (asked["batch"] == "only") == (job.batch_id is not None))
@@ -118,7 +119,7 @@ def asked_at_random(world: World, chance: random.Random) -> dict[str, Any]:
     times = sorted(chance.choice(world.jobs).created_at for _ in range(2))
     kind = chance.choice(KINDS)
     parts = {
-        "status": chance.sample(Status.values, chance.randint(1, 4)),
+        "status": chance.sample([*Status.values, CANCELLED], chance.randint(1, 4)),
         "type": kind[0],
         "sub_type": kind[1],
         "batch": chance.choice(["only", "none"]),
@@ -164,6 +165,9 @@ def test_filters_find_what_the_reference_finds(world: World, seed: int) -> None:
             assert [
                 job for jobs in search.walk(wanted, viewer, at_once=11) for job in jobs
             ] == right
+            for at, job in list(enumerate(right))[:: len(right) // 4 + 1]:
+                near = [right[at - 1] if at else None, (right[at + 1 :] or [None])[0]]
+                assert list(search.beside(wanted, viewer, job.pk)) == near, asked
             if right:
                 newer = search.newer(wanted, viewer, right[-1].pk, 1_000)
                 assert newer == len(right) - 1, asked
@@ -174,6 +178,10 @@ def test_filters_find_what_the_reference_finds(world: World, seed: int) -> None:
     "asked",
     [
         {"status": [Status.FAILED]},
+        {"status": [CANCELLED]},
+        {"status": [Status.FAILED, CANCELLED]},
+        {"status": [CANCELLED, Status.SUCCEEDED]},
+        {"status": [Status.FAILED, Status.SUCCEEDED]},
         {"status": [*UNFINISHED]},
         {"status": [Status.SUCCEEDED]},
         {"type": "PROV_LODGE"},

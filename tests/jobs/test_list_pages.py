@@ -170,6 +170,43 @@ def test_a_row_hides_from_staff_what_they_may_not_read(
     assert "Secret" not in page
 
 
+def test_a_cancelled_job_is_told_from_one_that_failed(signed_in: Client, user: User) -> None:
+    failed = make_job(user, status=Status.FAILED, info="It burst.")
+    cancelled, by_operator = (make_job(user, status=Status.PENDING) for _ in range(2))
+    lifecycle.cancel(cancelled, by=user)
+    lifecycle.cancel(by_operator, by=None)
+    assert shown(signed_in.get("/jobs/?status=FAILED")) == [failed]
+    answer = signed_in.get("/jobs/?status=CANCELLED")
+    assert shown(answer) == [by_operator, cancelled]
+    page = text_of(answer)
+    assert 'value="CANCELLED" checked' in page
+    assert 'class="state CANCELLED">CANCELLED<' in page
+    assert "Cancelled by ana" in page
+    assert 'class="sub why"' not in page
+    assert len(shown(signed_in.get("/jobs/?status=CANCELLED&status=FAILED"))) == 3
+    lines = signed_in.get("/jobs/jobs.jsonl?status=CANCELLED").getvalue().decode().splitlines()
+    assert [(one["status"], bool(one["cancelled_at"])) for one in map(json.loads, lines)] == [
+        ("FAILED", True)
+    ] * 2
+    page = text_of(signed_in.get(cancelled.get_absolute_url()))
+    assert ">CANCELLED<" in page
+    assert 'class="btn" id="retry"' in page
+    assert "note error" not in page
+
+
+def test_a_row_that_is_cancelled_elsewhere_says_so(signed_in: Client, user: User) -> None:
+    make_cluster()
+    job = make_job(user, status=Status.PENDING)
+    same = f"top={job.pk}&new=0&watch={mark(signed_in, job)}"
+    lifecycle.cancel(job, by=user)
+    page = text_of(news(signed_in, same))
+    assert f'data-watch="{job.pk}.C0" hx-swap-oob' in page
+    assert "Register Create Activity CANCELLED." in page
+    lifecycle.retry(job, by=user)
+    page = text_of(news(signed_in, f"watch={job.pk}.C0"))
+    assert "PENDING" in page
+
+
 def test_jobs_of_a_batch_are_found_one_by_one_by_state(signed_in: Client, user: User) -> None:
     batch = make_batch(user, "SUCCEEDED", "FAILED", "PENDING")
     assert [row.batch for row in signed_in.get("/jobs/").context["rows"]] == [batch]

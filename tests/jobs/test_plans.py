@@ -138,12 +138,12 @@ def test_every_hot_query_uses_its_index(crowd: Batch, user: User, rare: User) ->
     check_queryset(waiting.order_by("batch_index")[:26], "job_batch_unfinished")
     jobs = Job.objects.visible_to(rare)
     check_queryset(jobs.unfinished()[:6], "job_unfinished")
-    check_queryset(jobs.failed()[:6], "job_failed")
+    check_queryset(jobs.failed_by_itself()[:6], "job_failed")
     due = Job.objects.waiting().filter(queue="provena", run_after__lte=now)
     check_queryset(due.order_by("run_after", "id")[:1], "job_waiting")
     recent = Job.objects.filter(finished_at__isnull=False, finished_at__gt=now - LATELY)
     check_queryset(recent.order_by("-finished_at")[:200], "job_finished")
-    check_queryset(jobs.failed().filter(batch=None)[:7], "job_failed_alone")
+    check_queryset(jobs.failed_by_itself().filter(batch=None)[:7], "job_failed_alone")
     strays = Job.objects.waiting().filter(queue__gt="provena").order_by("queue")
     check_queryset(strays[:25], "job_waiting")
     due = Job.objects.waiting().filter(queue__in=["provena"], run_after__lte=now).order_by()
@@ -177,6 +177,7 @@ def test_what_the_page_of_a_job_asks_for_uses_its_index(
 
 ANY, FAILED = JobFilter(), JobFilter(status=("FAILED",))
 WAITING, BOTH = JobFilter(status=UNFINISHED), JobFilter(status=("FAILED", "PENDING"))
+GONE, ENDED = JobFilter(status=("CANCELLED",)), JobFilter(status=("FAILED", "CANCELLED"))
 DONE, TEXT = JobFilter(status=("SUCCEEDED",)), JobFilter(text="needle")
 BATCHES, ITEM = JobFilter(batch="only"), JobFilter(item="10378.1/1")
 OF_BEN, MINE = JobFilter(user="ben"), JobFilter(mine=True)
@@ -191,6 +192,10 @@ WALKS: list[tuple[JobFilter, str, list[str]]] = [
     (WAITING, "staff", ["job_unfinished_all"]),
     (BOTH, "rare", ["job_unfinished", "job_failed"]),
     (BOTH, "staff", ["job_unfinished_all", "job_failed_all"]),
+    (GONE, "rare", ["job_cancelled"]),
+    (GONE, "staff", ["job_cancelled_all"]),
+    (ENDED, "rare", ["job_failed", "job_cancelled"]),
+    (ENDED, "staff", ["job_failed_all", "job_cancelled_all"]),
     (DONE, "rare", ["job_listed", "job_unlisted"]),
     (DONE, "staff", ["INTEGER PRIMARY KEY"]),
     (TEXT, "rare", ["job_listed", "job_unlisted"]),

@@ -10,7 +10,7 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from jobs import attention, queues
+from jobs import attention, batches, lifecycle, queues
 from jobs.models import Batch, Job, Status, Workflow
 from registry.models import Item, RunSheet, SheetRow
 from tests.conftest import drain
@@ -89,6 +89,17 @@ def test_a_batch_is_one_row_and_hides_nothing(signed_in: Client, user: User) -> 
     page = home(signed_in)
     assert "151 of 151 done, 150 failed" in page
     assert f'href="/jobs/batch/{batch.pk}/retry/"' in page
+
+
+def test_what_somebody_cancelled_wants_no_look(signed_in: Client, user: User) -> None:
+    batch, job = make_batch(user, "PENDING", "FAILED"), make_job(user, status=Status.PENDING)
+    lifecycle.cancel(job, by=None)
+    batches.cancel_waiting(batch, by=user)
+    shown = attention.of_user(user)
+    assert [row.url for row in shown.failed] == [batch.get_absolute_url()]
+    Job.objects.filter(batch_index=1).update(cancelled_at=timezone.now())
+    assert attention.of_user(user).failed == []
+    assert "Nothing is under way and nothing failed" in home(signed_in)
 
 
 def test_others_jobs_and_tables_are_not_shown(
@@ -208,9 +219,10 @@ def test_it_costs_the_same_however_much_there_is(
             owner=user, template=template, file_name="a", columns=[], is_ready=True
         )
         SheetRow.objects.create(sheet=sheet, number=2, cells=[], state="FAULTY")
-    # session, user; jobs: batches, their counts, failed, unfinished, their items; why: clusters
-    # alive, pauses, what is before, how fast, clusters, what is usual; own items, person link,
-    # tables of runs and their rows; how it is: clusters alive, what waits, who serves it, pauses
-    with django_assert_num_queries(21):
+    # session, user; jobs: batches, their counts, what of them is cancelled, failed, unfinished,
+    # their items; why: clusters alive, pauses, what is before, how fast, clusters, what is usual;
+    # own items, person link, tables of runs and their rows; how it is: clusters alive, what waits,
+    # who serves it, pauses
+    with django_assert_num_queries(22):
         signed_in.get("/")
     assert Batch.objects.count() == rows

@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from jobs import exports, filter_values
 from jobs.filters import JobFilter
 from jobs.management.output import while_read
-from jobs.models import Status
+from jobs.models import shown_state
 from provena import tables
 
 MOST = 1_000_000
@@ -28,9 +28,10 @@ class Command(BaseCommand):
         add(
             "--status",
             action="append",
-            choices=Status.values,
+            choices=filter_values.STATES,
             type=str.upper,
-            help="Only jobs in this state; give it again for several.",
+            help="Only jobs in this state; give it again for several. FAILED are those that failed "
+            "by themselves, CANCELLED those that somebody cancelled.",
         )
         add("--type", help="Only jobs of this type.")
         add("--sub-type", help="Only jobs of this sub type.")
@@ -89,7 +90,8 @@ def _lines(records: Iterable[dict[str, Any]], options: dict[str, Any]) -> Iterat
 
 def _line(record: dict[str, Any]) -> str:
     created = datetime.fromisoformat(record["created_at"])
+    state = shown_state(record["status"], record["cancelled_at"])
     return (
-        f"{record['session_id']}  {record['status']:<11}  {record['sub_type']:<26}  "
+        f"{record['session_id']}  {state:<11}  {record['sub_type']:<26}  "
         f"{record['username']:<12}  {created:%Y-%m-%d %H:%M:%S}  {record['subject'] or ''}"
     )
