@@ -9,11 +9,24 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
 
-from jobs import contact, definitions, diagram, lifecycle, outcomes, progress, stuck, timeline
+from jobs import (
+    contact,
+    definitions,
+    diagram,
+    lifecycle,
+    outcomes,
+    progress,
+    search,
+    stuck,
+    timeline,
+)
+from jobs.definitions import Link
 from jobs.details import Details, attempts_told, neighbours, was_refused
 from jobs.models import UNFINISHED, Job, Status, Workflow, sees_all_jobs
+from jobs.places import Origin
 from provena.http import HtmxRequest, wants_fragment
 
 NOTHING_NEW = 204  # htmx leaves the page as it is and asks again later
@@ -48,12 +61,11 @@ def job_detail(request: HtmxRequest, session_id: UUID) -> HttpResponse:
         "is_new_state": not request.GET.get("seen", "").startswith(f"{state}-"),
         "may_operate": lifecycle.may_operate(job, request.user),
         "reason": reason,
+        "came": _came(request),
     }
     if wants_fragment(request):
         return render(request, "jobs/_job.html", context)
-    before, after = neighbours(job)
-    context |= {"before": before, "after": after}
-    return render(request, "jobs/job_detail.html", context)
+    return render(request, "jobs/job_detail.html", context | _ways(request, job))
 
 
 @require_safe
@@ -151,6 +163,39 @@ def panel_of(flow: progress.Progress, *, refresh_url: str) -> dict[str, Any]:
     }
 
 
+def _came(request: HtmxRequest) -> str:
+    """What tells from which list somebody came to a job, behind its address; empty for none."""
+    origin = Origin.of(request.GET)
+    return f"?{origin.query}" if origin else ""
+
+
+def _ways(request: HtmxRequest, job: Job) -> dict[str, Any]:
+    """Where the page of a job leads: back, and to what is before and after it. Who came from a list
+    goes on in that list; else it is the batch of the job, or the list of its owner's jobs."""
+    if origin := Origin.of(request.GET):
+        words = "Jobs that match" if origin.wanted.to_query() else "Jobs"
+        back, address_of = Link(words, origin.back(job)), origin.to
+        near = search.beside(origin.wanted, request.user, job.pk)
+    elif job.batch:
+        back, address_of = Link(job.batch.title, job.batch.get_absolute_url()), _own_address
+        near = neighbours(job)
+    else:
+        back, address_of = Link("Jobs", reverse("job-list")), _listed_address
+        near = neighbours(job)
+    before, after = ({"job": one, "url": address_of(one)} if one else None for one in near)
+    in_batch = bool(job.batch and not origin)
+    return {"back": back, "before": before, "after": after, "in_batch": in_batch}
+
+
+def _own_address(job: Job) -> str:
+    return job.get_absolute_url()
+
+
+def _listed_address(job: Job) -> str:
+    """Where the row leads that stands for the job, or for the batch of which it is the first."""
+    return (job.batch or job).get_absolute_url()
+
+
 def _job_for(request: HtmxRequest, session_id: UUID) -> Job:
     """The job without what may be long, if the user may see it."""
     visible = Job.objects.visible_to(request.user).select_related("owner", "batch", "workflow")
@@ -185,15 +230,17 @@ def _question(request: HtmxRequest, job: Job, deed: Deed) -> dict[str, Any]:
 def _ask_and_do(request: HtmxRequest, session_id: UUID, deed: Deed) -> HttpResponse:
     """Do it to a job of the user's when that was confirmed, and show the job again."""
     job = _job_for(request, session_id)
+    here = job.get_absolute_url() + _came(request)
     if request.method != "POST":
         if job.status in deed.states:
-            return render(request, "jobs/job_confirm.html", _question(request, job, deed))
+            context = _question(request, job, deed) | {"came": _came(request)}
+            return render(request, "jobs/job_confirm.html", context)
         messages.warning(request, f"This job is {job.status} now. {deed.unfit}")
-        return redirect(job)
+        return redirect(here)
     try:
         deed.act(job, by=request.user)
     except lifecycle.NotPossible as refused:
         messages.error(request, str(refused))
     else:
         messages.success(request, deed.done)
-    return redirect(job)
+    return redirect(here)

@@ -378,6 +378,47 @@ def test_a_job_leads_to_the_next_in_the_list_of_its_owner(
     assert ">Older" not in page_of(signed_in, old)
 
 
+def test_who_came_from_a_list_goes_on_in_it_and_back_to_its_place(
+    signed_in: Client, user: User
+) -> None:
+    batch = Batch.objects.create(owner=user, title="Heat stress", total=3)
+    burst: dict[str, Any] = {"status": Status.FAILED, "info": "It burst."}
+    first, _, last = (
+        make_job(user, batch=batch, batch_index=index, **({} if index == 1 else burst))
+        for index in range(3)
+    )
+    make_job(user)
+    newest = make_job(user, **burst)
+    page = signed_in.get("/jobs/?status=FAILED").content.decode()
+    came = f"?status=FAILED&amp;rows={newest.pk}-0"
+    assert f'href="{last.get_absolute_url()}{came}"' in page
+    page = signed_in.get(f"{last.get_absolute_url()}?status=FAILED&rows={newest.pk}-0")
+    text = page.content.decode()
+    assert f'id="back" href="/jobs/{came}#job-{last.pk}">' in text
+    assert f'id="before" href="{newest.get_absolute_url()}{came}">Newer' in text
+    assert f'id="after" href="{first.get_absolute_url()}{came}">Older' in text
+    assert "Heat stress" in text
+    retry = f"{last.get_absolute_url()}retry/?status=FAILED&rows={newest.pk}-0"
+    assert retry.replace("&", "&amp;") in text
+    answer = signed_in.post(retry)
+    assert answer["Location"] == f"{last.get_absolute_url()}?status=FAILED&rows={newest.pk}-0"
+    # A walk beyond the rows that were shown leads back to its place, too.
+    older = signed_in.get(f"{first.get_absolute_url()}?rows={newest.pk}-{last.pk}")
+    assert older.context["back"].url == f"/jobs/?rows={newest.pk}-{first.pk}#job-{first.pk}"
+
+
+@pytest.mark.parametrize(
+    "query", ["status=BROKEN&rows=9-1", "status=FAILED", "rows=//evil.example-1", "rows=x-y"]
+)
+def test_an_address_that_tells_of_no_list_leads_where_it_always_does(
+    signed_in: Client, user: User, query: str
+) -> None:
+    job = make_job(user)
+    page = signed_in.get(f"{job.get_absolute_url()}?{query}").content.decode()
+    assert 'id="back" href="/jobs/">' in page
+    assert "evil" not in page
+
+
 def test_its_step_is_marked_in_the_drawing_and_in_words(
     signed_in: Client, user: User, make_item: MakeItem
 ) -> None:
