@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from jobs import definitions, search
+from jobs import definitions, job_rows, search
+from jobs.definitions import Subject
 from jobs.filters import JobFilter
 
 if TYPE_CHECKING:
@@ -26,8 +27,10 @@ COLUMNS = (
     "max_attempts",
     "username",
     "subject",
+    "name",  # of the run, or of the item that it is about
     "batch_id",
-    "batch_row",
+    "batch_row",  # its number in the batch
+    "file_row",  # the row of the file that the batch was made of
     "info",
     "made",
 )
@@ -58,18 +61,22 @@ def records(
     left = limit
     for jobs in search.walk(wanted, user, at_once=min(limit or search.CHUNK, search.CHUNK)):
         some = jobs[:left]
-        ids = {found for job in some for found in (job.subject, job.made) if found}
-        readable = ids if user is None else definitions.subjects(user, ids)
+        ids = {one for job in some for one in (job.subject, job.made) if one}
+        found = definitions.subjects(user, ids) if user else {}
+        readable = ids if user is None else set(found)
         for job in some:
-            is_known = not job.subject or job.subject in readable
-            yield _record(job, is_known, bool(job.made) and job.made in readable)
+            yield _record(job, user, readable, found.get(job.subject))
         if left is not None:
             left -= len(some)
             if not left:
                 return
 
 
-def _record(job: Any, shows_item: bool, shows_made: bool) -> dict[str, Any]:
+def _record(
+    job: Any, user: "User | None", readable: set[str], subject: Subject | None
+) -> dict[str, Any]:
+    is_open = user is None or job_rows.is_open(job, subject, user)
+    label = subject.label if subject else None
     values = (
         str(job.session_id),
         job.type,
@@ -81,11 +88,13 @@ def _record(job: Any, shows_item: bool, shows_made: bool) -> dict[str, Any]:
         job.attempt,
         job.max_attempts,
         job.owner.get_username(),
-        (job.subject or None) if shows_item else None,
+        job.subject if job.subject in readable else None,
+        (job.named if is_open and job.named else label) or None,
         str(job.batch_id) if job.batch_id else None,
         job.batch_index + 1 if job.batch_index is not None else None,
+        int(job.row) if job.row else None,
         job.info or None,
-        job.made if shows_made else None,
+        job.made if job.made in readable else None,
     )
     return dict(zip(COLUMNS, values, strict=True))
 

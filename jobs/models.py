@@ -180,7 +180,8 @@ class JobQuerySet(models.QuerySet["Job"]):
 
     def for_lists(self) -> "JobQuerySet":
         """With what a row of a list shows: `named` is the name in its payload, `made` the id of
-        what it made, `launched` that of the batch that it launched."""
+        what it made, `launched` that of the batch that it launched, `row` the number of its row in
+        the file that it came from."""
         kinds = definitions.job_kinds()
         return (
             self.select_related("owner", "batch")
@@ -188,6 +189,7 @@ class JobQuerySet(models.QuerySet["Job"]):
             .annotate(
                 named=_by_kind("payload", {kind.sub_type: kind.named_by for kind in kinds}),
                 made=_by_kind("result", {kind.sub_type: kind.makes for kind in kinds}),
+                row=_by_kind("payload", {kind.sub_type: kind.numbered_by for kind in kinds}),
                 launched=_by_kind("result", {kind.sub_type: kind.launches for kind in kinds}),
             )
         )
