@@ -32,7 +32,7 @@ from jobs.filter_values import (
     types,
     zone_of,
 )
-from jobs.models import CANCELLED, JobQuerySet, Status, sees_all_jobs
+from jobs.models import CANCELLED, ZERO, Batch, Job, JobQuerySet, Status, sees_all_jobs
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -131,11 +131,25 @@ class JobFilter(Payload):
         """True where something is asked for beside state, text and a named window of time."""
         return bool(self.to_payload().keys() - {"status", "text", "when", "zone"})
 
+    def stands_for_batch(self, job: Job) -> bool:
+        """Whether the row of a job that was found is that of its whole batch: where they are not
+        listed one by one, and for a batch that was found by its title."""
+        if not self.lists_each:
+            return True
+        if self.status or job.batch is None or job.batch_index:
+            return False
+        return self.text.lower() in job.batch.title.lower()
+
     @property
     def lists_each(self) -> bool:
         """True where jobs of batches are found one by one: only state and text tell them apart.
         Otherwise the first job of a batch stands for all of them."""
         return bool(self.status or self.text)
+
+    @property
+    def is_plain(self) -> bool:
+        """True where nothing is asked for but whose jobs they are, and their state."""
+        return not self.to_payload().keys() - {"status", "user", "mine"}
 
     def parts(self) -> Iterator[Part]:
         """All that is asked for, in words. Of an item it has its id only."""
@@ -254,7 +268,9 @@ class JobFilter(Payload):
         written = json.dumps(self.text, ensure_ascii=connection.vendor == "sqlite")[1:-1]
         given = Q(given__icontains=written) & _is_open(user)
         jobs = jobs.alias(given=Cast("payload", TextField()))
-        return jobs.filter(Q(info__icontains=self.text) | given)
+        titled = Batch.objects.filter(title__icontains=self.text).order_by().values("pk")
+        of_batch = Q(batch__in=titled) & (Q() if self.status else Q(batch_index=ZERO))
+        return jobs.filter(Q(info__icontains=self.text) | given | of_batch)
 
 
 def _is_open(user: "User | None") -> Q:

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from jobs import definitions, progress
 from jobs.definitions import Subject
+from jobs.filters import JobFilter
 from jobs.models import CANCELLED, FINISHED, UNFINISHED, Batch, Job, Status, shown_state
 from jobs.stuck import PATIENCE
 
@@ -50,6 +51,11 @@ class Row:
     @property
     def status(self) -> str:
         return progress.combined(self.counts) if self.counts else str(self.job.shown)
+
+    @property
+    def statuses(self) -> set[str]:
+        """The states of its job, or of those of its batch."""
+        return set(self.counts) if self.counts else {self.status}
 
     @property
     def id(self) -> UUID:
@@ -104,14 +110,15 @@ class Row:
         return mark_of(self.status, self.job.attempt)
 
 
-def rows(user: "User", jobs: Sequence[Job], *, each: bool) -> list[Row]:
-    """The rows for these jobs of `for_lists`, with links and labels found for all at once. Unless
-    `each` is listed, the first job of a batch stands for all of it."""
+def rows(user: "User", jobs: Sequence[Job], wanted: JobFilter) -> list[Row]:
+    """The rows for these jobs of `for_lists`, in a list of those that are wanted, with links and
+    labels found for all at once."""
     subjects = definitions.subjects(user, [job.subject for job in jobs])
-    counts = {} if each else progress.of_batches(job.batch for job in jobs if job.batch)
+    whole = {job.pk for job in jobs if job.batch and wanted.stands_for_batch(job)}
+    counts = progress.of_batches(job.batch for job in jobs if job.batch and job.pk in whole)
     ended = [job.batch for job in jobs if job.batch and _is_told(job.batch, counts)]
     lengths = progress.lengths(ended)
-    return [_row(user, job, subjects, counts, lengths) for job in jobs]
+    return [_row(user, job, subjects, counts if job.pk in whole else {}, lengths) for job in jobs]
 
 
 def is_open(job: Job, subject: Subject | None, user: "User") -> bool:

@@ -37,7 +37,7 @@ def job_news(request: HtmxRequest) -> HttpResponse:
     top = places.key(request.GET.get("top", ""))
     new = 0 if faults or top is None else search.newer(wanted, request.user, top, MOST_NEW + 1)
     marks = dict(job_rows.read_marks(request.GET.get("watch", "").split("_")[:MOST_WATCHED]))
-    shown = _look(request, marks, each=wanted.lists_each)
+    shown = _look(request, marks, wanted)
     standing, before = Standing.of(shown.queues), request.GET.get("standing", "")
     is_new = str(new) != request.GET.get("new", "0")
     if not (shown.changed or is_new or standing.seen != before):
@@ -58,7 +58,7 @@ def job_news(request: HtmxRequest) -> HttpResponse:
     return render(request, "jobs/_job_news.html", context)
 
 
-def _look(request: HtmxRequest, marks: dict[int, str], *, each: bool) -> _Shown:
+def _look(request: HtmxRequest, marks: dict[int, str], wanted: JobFilter) -> _Shown:
     """The rows with these marks as they are now. While none has changed, this is one query."""
     jobs = Job.objects.visible_to(request.user)
     columns = ("pk", "queue", "status", "cancelled_at", "attempt", "batch__resumed_at")
@@ -66,7 +66,7 @@ def _look(request: HtmxRequest, marks: dict[int, str], *, each: bool) -> _Shown:
     queues = {pk: queue for pk, queue, *_ in now}
     maybe = [pk for pk, _, *state in now if not job_rows.is_same(marks[pk], *state)]
     found = list(jobs.filter(pk__in=maybe).for_lists()) if maybe else []
-    rows = job_rows.rows(request.user, found, each=each)
+    rows = job_rows.rows(request.user, found, wanted)
     latest = {pk: marks[pk] for pk in queues} | {row.job.pk: row.mark for row in rows}
     return _Shown(
         changed=[row for row in rows if row.mark != marks[row.job.pk]],

@@ -80,7 +80,7 @@ def _found(request: HtmxRequest, wanted: JobFilter, place: Place) -> Found:
 
 def _listed(request: HtmxRequest, wanted: JobFilter, place: Place, found: Found) -> dict[str, Any]:
     """The context of the rows."""
-    rows = job_rows.rows(request.user, found.jobs, each=wanted.lists_each)
+    rows = job_rows.rows(request.user, found.jobs, wanted)
     top = place.top
     if top is None:
         newest = Job.objects.order_by("-pk").values_list("pk", flat=True)

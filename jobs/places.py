@@ -60,7 +60,7 @@ class Origin:
 
     def to(self, job: Job) -> str:
         """The address of what the row of that job in this list leads to."""
-        if job.batch and not self.wanted.lists_each:
+        if job.batch and self.wanted.stands_for_batch(job):
             return job.batch.get_absolute_url()
         return f"{job.get_absolute_url()}?{self.query}"
 
