@@ -4,7 +4,9 @@ There may be hundreds of thousands, so it is a job of its own, which goes on in 
 far it is. It comes before all that waits: who cancels a full queue would else have to wait for it.
 """
 
-from collections.abc import Callable, Iterator
+import re
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,10 +14,10 @@ from django.urls import reverse
 from django.utils import timezone
 from pydantic import ValidationError
 
-from jobs import batches, lifecycle
+from jobs import batches, definitions, lifecycle, search
 from jobs.definitions import Payload, PermanentError, job
 from jobs.filters import JobFilter
-from jobs.models import Job, JobQuerySet, Status
+from jobs.models import CANCELLED, Job, JobQuerySet, Status
 from jobs.worker import Run
 
 if TYPE_CHECKING:
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 TYPE = "JOBS"
 CHUNK = 1_000  # jobs in one piece
 COUNT_UP_TO = 10_000  # beyond that a page says "more than"
+CAUSES = 5  # that the page of confirmation names
+NAMED = re.compile(r"“[^”]*”|[0-9][0-9a-f./:-]*")  # what distinguishes failures of one cause
 WAITING = (Status.PENDING, Status.DEQUEUED)
 
 
@@ -48,30 +52,77 @@ class Deed:
     name: str
     verb: str
     which: str
-    states: tuple[Status, ...]
+    states: tuple[str, ...]
     meaning: str
     act: Callable[..., int]
     sub_type: str
+    if_asked: tuple[str, ...] = ()  # states that only a filter which names them means
 
     def wanted(self, chosen: JobFilter) -> JobFilter | None:
         """The filter narrowed to the states that this can be done in; None if it finds none."""
-        states = tuple(
-            state for state in self.states if not chosen.status or state in chosen.status
-        )
+        asked = (*self.states, *self.if_asked)
+        states = tuple(state for state in asked if state in chosen.status)
+        if not chosen.status:
+            states = self.states
         return chosen.model_copy(update={"status": states}) if states else None
+
+    def fits(self, chosen: JobFilter, found: set[str]) -> bool:
+        """Whether it can be done to any of the jobs that match, which are in these states."""
+        wanted = self.wanted(chosen)
+        return bool(wanted and found.intersection(wanted.status))
 
     @property
     def url(self) -> str:
         """The address where it is asked about."""
         return reverse(f"jobs-{self.name}")
 
-    def number(self, chosen: JobFilter, user: "User") -> int:
-        """How many jobs it would be done to now, counted up to COUNT_UP_TO + 1."""
+    def survey(self, chosen: JobFilter, user: "User") -> "Survey":
+        """What it would be done to now. One look at the newest COUNT_UP_TO jobs, and one more."""
         wanted = self.wanted(chosen)
         if wanted is None:
-            return 0
-        found = _in_states(wanted.apply(Job.objects.all(), user), self)
-        return found.order_by()[: COUNT_UP_TO + 1].count()
+            return Survey(0, [])
+        found = search.values(wanted, user, "sub_type", "info", limit=COUNT_UP_TO + 1)
+        causes = [info or definitions.title_of(sub_type) for sub_type, info in found[:COUNT_UP_TO]]
+        return Survey(len(found), _grouped(causes))
+
+
+@dataclass(frozen=True)
+class Survey:
+    """The jobs that something would be done to: their number, counted up to COUNT_UP_TO + 1, and
+    why the newest of them failed, or what they are, with how many are so; the most frequent
+    first."""
+
+    counted: int
+    causes: list[tuple[str, int]]
+
+    @property
+    def is_more(self) -> bool:
+        return self.counted > COUNT_UP_TO
+
+    @property
+    def number(self) -> int:
+        return min(self.counted, COUNT_UP_TO)
+
+    @property
+    def top(self) -> list[tuple[str, int]]:
+        return self.causes[:CAUSES]
+
+    @property
+    def rest(self) -> int:
+        """How many have none of these causes."""
+        return sum(number for _, number in self.causes[CAUSES:])
+
+
+def _grouped(texts: list[str]) -> list[tuple[str, int]]:
+    """Equal texts, and those that differ only in what they name, by how many they are."""
+    alike: dict[str, Counter[str]] = {}
+    for text, number in Counter(text.partition("\n")[0] for text in texts).items():
+        alike.setdefault(NAMED.sub("…", text), Counter())[text] = number
+    told = [
+        (next(iter(same)) if len(same) == 1 else pattern, same.total())
+        for pattern, same in alike.items()
+    ]
+    return sorted(told, key=lambda cause: -cause[1])
 
 
 RETRY = Deed(
@@ -83,6 +134,7 @@ RETRY = Deed(
     "cause has not been mended will fail again.",
     act=batches.retry_all,
     sub_type="RETRY_MATCHING",
+    if_asked=(CANCELLED,),
 )
 CANCEL = Deed(
     name="cancel",
@@ -119,7 +171,7 @@ def submit(deed: Deed, chosen: JobFilter, *, by: "User") -> Job:
     type=TYPE,
     sub_type="RETRY_MATCHING",
     title="Retry Matching Jobs",
-    started_by="“Retry failed” below the list of jobs",
+    started_by="“Retry failed” above the list of jobs",
     payload=Matching,
     result=Changed,
     named_by="words",
@@ -137,7 +189,7 @@ def retry_matching(run: Run, payload: Matching) -> Changed:
     type=TYPE,
     sub_type="CANCEL_MATCHING",
     title="Cancel Matching Jobs",
-    started_by="“Cancel waiting” below the list of jobs",
+    started_by="“Cancel waiting” above the list of jobs",
     payload=Matching,
     result=Changed,
     named_by="words",
@@ -157,26 +209,9 @@ def _do(
         chosen = JobFilter.from_payload(payload.filter)
     except ValidationError as error:
         raise PermanentError(f"Its filter no longer makes sense: {error}") from None
-    everything = meant(_in_states(chosen.apply(Job.objects.all(), run.owner), deed))
-    found = everything.exclude(pk=run.job.pk)
     changed = run.job.done or 0  # by an attempt before this one
-    total = changed + found.order_by().count()
-    for keys in _chunks(found):
+    total = changed + search.count(chosen, run.owner, only=meant)
+    for keys in search.keys(chosen, run.owner, at_once=CHUNK, only=meant):
         with run.piece(changed + len(keys), of=max(total, changed + len(keys))):
             changed += deed.act(meant(Job.objects.filter(pk__in=keys)), by=run.owner)
     return Changed(changed=changed)
-
-
-def _in_states(jobs: JobQuerySet, deed: Deed) -> JobQuerySet:
-    return jobs.failed() if deed is RETRY else jobs.unfinished()
-
-
-def _chunks(jobs: JobQuerySet) -> Iterator[list[int]]:
-    last = None
-    while True:
-        rest = jobs if last is None else jobs.filter(pk__lt=last)
-        keys = list(rest.order_by("-pk").values_list("pk", flat=True)[:CHUNK])
-        if not keys:
-            return
-        last = keys[-1]
-        yield keys

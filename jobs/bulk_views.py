@@ -32,14 +32,15 @@ def matching(request: HtmxRequest, deed: str) -> HttpResponse:
         except NotPossible as refused:
             messages.error(request, str(refused))
             return redirect(back)
-    number = wanted.number(chosen, request.user)
-    if not number:
+    survey = wanted.survey(chosen, request.user)
+    if not survey.counted:
         messages.error(request, f"No {wanted.which} job matches.")
         return redirect(back)
     context = {
         "deed": wanted,
-        "number": min(number, bulk.COUNT_UP_TO),
-        "is_more": number > bulk.COUNT_UP_TO,
+        "survey": survey,
+        "number": survey.number,
+        "is_more": survey.is_more,
         "parts": list(chosen.parts()),
         "back": back,
     }

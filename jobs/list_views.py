@@ -95,10 +95,19 @@ def _listed(request: HtmxRequest, wanted: JobFilter, place: Place, found: Found)
         "more": more,
         "origin": Origin(wanted, top, found.next or 0),
         "here": address(wanted),
-        "deeds": [deed for deed in bulk.DEEDS.values() if deed.wanted(wanted)],
+        "deeds": _deeds(request, wanted, rows),
         "sees_all": sees_all_jobs(request.user),
         "standing": Standing.of(_waited_for(rows)),
     }
+
+
+def _deeds(request: HtmxRequest, wanted: JobFilter, rows: list[Row]) -> list[bulk.Deed]:
+    """What can be done to some of the jobs that match, as the rows that are shown tell, and the
+    indexes of those that are not."""
+    found = {status for row in rows for status in row.statuses}
+    if rows and wanted.is_plain:
+        found |= search.states(wanted, request.user)
+    return [deed for deed in bulk.DEEDS.values() if deed.fits(wanted, found)]
 
 
 def _form(request: HtmxRequest, wanted: JobFilter, found: Found) -> dict[str, Any]:

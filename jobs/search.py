@@ -5,7 +5,7 @@ A page walks the index that fits the filter best, from the newest job on, and wh
 do not fill it, it says how far back it has looked, and a further page goes on from there.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -25,6 +25,7 @@ from jobs.models import (
     among_all,
     plain,
     sees_all_jobs,
+    shown_state,
 )
 
 if TYPE_CHECKING:
@@ -120,6 +121,18 @@ def beside(wanted: JobFilter, user: "User | None", key: int) -> tuple[Any | None
     return newer, older
 
 
+def states(wanted: JobFilter, user: "User | None") -> set[str]:
+    """Some of the states, beside SUCCEEDED, that jobs are in which are wanted: those of the newest
+    of each index. One query, for a filter that asks for nothing but state and owner."""
+    every = wanted.model_copy(update={"status": (*UNFINISHED, Status.FAILED, CANCELLED)})
+    newest = Q(pk__in=[])
+    for part in _parts(every, user, None, None):
+        newest |= Q(pk=Subquery(part.newest(None).values("pk")[:1]))
+    found = Job.objects.filter(newest).order_by().values_list("status", "cancelled_at")
+    seen = {shown_state(*state) for state in found}
+    return {state for state in seen if not wanted.status or state in wanted.status}
+
+
 def walk(wanted: JobFilter, user: "User | None", *, at_once: int = CHUNK) -> Iterator[list[Any]]:
     """All jobs that are wanted and there by now, newest first, so many at once."""
     low, high = _range(wanted, None)
@@ -130,6 +143,47 @@ def walk(wanted: JobFilter, user: "User | None", *, at_once: int = CHUNK) -> Ite
         if len(jobs) < at_once:
             return
         high = jobs[-1].pk
+
+
+def keys(
+    wanted: JobFilter,
+    user: "User | None",
+    *,
+    at_once: int,
+    only: Callable[[JobQuerySet], JobQuerySet],
+) -> Iterator[list[int]]:
+    """The ids of all jobs that are wanted, of those that `only` leaves, newest first, so many at
+    once. They may change meanwhile: none is met twice."""
+    low, high = _range(wanted, None)
+    while True:
+        parts = [_wanted(part, wanted, user, None) for part in _parts(wanted, user, low, high)]
+        found = [key for part in parts for key in only(part).values_list("pk", flat=True)[:at_once]]
+        some = sorted(found, reverse=True)[:at_once]
+        if some:
+            yield some
+        if len(some) < at_once:
+            return
+        high = some[-1]
+
+
+def count(
+    wanted: JobFilter, user: "User | None", *, only: Callable[[JobQuerySet], JobQuerySet]
+) -> int:
+    """How many jobs that are wanted there are, of those that `only` leaves."""
+    parts = _parts(wanted, user, *_range(wanted, None))
+    return sum(only(_wanted(part, wanted, user, None)).order_by().count() for part in parts)
+
+
+def values(
+    wanted: JobFilter, user: "User | None", *columns: str, limit: int
+) -> list[tuple[Any, ...]]:
+    """These columns of the newest jobs that are wanted, at most so many."""
+    found: list[tuple[Any, ...]] = []
+    for part in _parts(wanted, user, *_range(wanted, None)):
+        jobs = _wanted(part, wanted, user, None)
+        found += jobs.values_list("pk", *columns)[:limit]
+    newest = sorted(found, key=lambda row: -row[0])[:limit]
+    return [row[1:] for row in newest]
 
 
 @dataclass(frozen=True)

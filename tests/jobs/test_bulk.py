@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from jobs import bulk, lifecycle, worker
+from jobs import bulk, lifecycle, search, worker
 from jobs.definitions import PermanentError
 from jobs.filters import JobFilter
 from jobs.lifecycle import NotPossible
@@ -18,6 +18,7 @@ from jobs.models import Job, JobEvent, Status
 from jobs.worker import Run
 from tests.conftest import drain
 from tests.jobs.test_lifecycle import Count, kind, nothing, submit
+from tests.jobs.test_pages import make_job
 
 pytestmark = pytest.mark.django_db
 
@@ -136,14 +137,14 @@ def test_one_that_is_begun_anew_goes_on_and_tells_the_whole_number(
     with kind(nothing):
         jobs = [submit(user) for _ in range(5)]
         launch = bulk.submit(bulk.CANCEL, JobFilter(), by=user)
-        chunks = bulk._chunks
+        keys = search.keys
 
-        def broken(found: Any) -> Any:
-            yield next(chunks(found))
+        def broken(*found: Any, **how: Any) -> Any:
+            yield next(keys(*found, **how))
             raise RuntimeError("The worker has a bad day.")
 
         with monkeypatch.context() as bad:
-            bad.setattr(bulk, "_chunks", broken)
+            bad.setattr(search, "keys", broken)
             [(pk, attempt, _)] = lifecycle.claim("provena", 1)
             worker.execute(pk, attempt, 60)
         launch.refresh_from_db()
@@ -176,6 +177,67 @@ def test_the_page_asks_with_the_number_and_the_filter(
     assert answer["Location"] == launch.get_absolute_url()
     page = signed_in.get(launch.get_absolute_url()).content.decode()
     assert "Retry Matching Jobs: Status: FAILED, Job: Test" in page
+
+
+def test_the_page_groups_the_jobs_by_cause(
+    signed_in: Client, user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(number: int, info: str) -> None:
+        for _ in range(number):
+            make_job(user, status=Status.FAILED, info=info)
+
+    fail(2, "The disk is full.\nAnd more of that.")
+    fail(1, "Dataset 10378.1/7 is not there.")
+    fail(3, "Dataset 10378.1/8 is not there.")
+    for letter in "abcde":
+        fail(1, f"Another reason, {letter}.")
+    survey = bulk.RETRY.survey(JobFilter(), user)
+    assert survey.top[:2] == [("Dataset … is not there.", 4), ("The disk is full.", 2)]
+    assert (survey.counted, survey.rest, survey.is_more) == (11, 2, False)
+    page = signed_in.get(reverse("jobs-retry")).content.decode()
+    assert '<strong class="num">4</strong> Dataset … is not there.' in page
+    assert '<strong class="num">2</strong> of other causes' in page
+    monkeypatch.setattr(bulk, "COUNT_UP_TO", 3)
+    page = signed_in.get(reverse("jobs-retry")).content.decode()
+    assert "Retry more than 3 failed jobs?" in page
+    assert "of the newest 3:" in page
+    make_job(user, status=Status.PENDING)
+    page = signed_in.get(reverse("jobs-cancel")).content.decode()
+    assert '<strong class="num">1</strong> Register Create Activity' in page
+
+
+def test_what_was_cancelled_is_retried_only_if_the_filter_says_so(user: User, moody: Moody) -> None:
+    [failed], cancelled = moody.failed(user, 1), submit(user)
+    lifecycle.cancel(cancelled, by=user)
+    bulk.submit(bulk.RETRY, JobFilter(), by=user)
+    drain()
+    assert states([failed, cancelled]) == [Status.SUCCEEDED, Status.FAILED]
+    bulk.submit(bulk.RETRY, JobFilter(status=("CANCELLED",)), by=user)
+    drain()
+    assert states([cancelled]) == [Status.SUCCEEDED]
+
+
+@pytest.mark.parametrize(
+    ("state", "offered"),
+    [
+        ("FAILED", ["retry"]),
+        ("PENDING", ["cancel"]),
+        ("DEQUEUED", ["cancel"]),
+        ("IN_PROGRESS", []),
+        ("SUCCEEDED", []),
+    ],
+)
+def test_only_what_can_be_done_is_offered(
+    signed_in: Client, user: User, state: str, offered: list[str]
+) -> None:
+    make_job(user, status=state, info="x")
+    for _ in range(30):
+        make_job(user)  # so that it is on no first page
+    answer = signed_in.get("/jobs/")
+    assert [deed.name for deed in answer.context["deeds"]] == offered
+    assert signed_in.get("/jobs/?status=SUCCEEDED").context["deeds"] == []
+    answer = signed_in.get(f"/jobs/?status={state}&text=x")
+    assert [deed.name for deed in answer.context["deeds"]] == offered
 
 
 @pytest.mark.parametrize("query", ["?status=BROKEN", "?when=tomorrow", "?since=soon"])

@@ -217,6 +217,18 @@ def test_jobs_of_a_batch_are_found_one_by_one_by_state(signed_in: Client, user: 
     assert "job 2<" in page
 
 
+def test_a_batch_is_found_by_its_title(signed_in: Client, user: User) -> None:
+    batch = make_batch(user, "SUCCEEDED", "FAILED", "FAILED")
+    Batch.objects.update(title="Heat stress 2024")
+    make_job(user)
+    answer = signed_in.get("/jobs/?text=heat+STRESS")
+    assert [row.batch for row in answer.context["rows"]] == [batch]
+    assert "3 of 3 done, 2 failed" in text_of(answer)
+    answer = signed_in.get("/jobs/?text=heat+stress&status=FAILED")
+    assert [job.batch_index for job in shown(answer)] == [2, 1]
+    assert [row.batch for row in answer.context["rows"]] == [None, None]
+
+
 def test_the_job_that_launched_a_batch_leads_to_it(signed_in: Client, user: User) -> None:
     batch = make_batch(user, "PENDING")
     result = {"batch_id": str(batch.pk)}
@@ -521,6 +533,32 @@ def test_files_hold_all_jobs_of_the_filter(
     [of_batch] = [one for one in records if one["batch_id"]]
     assert (of_batch["batch_id"], of_batch["batch_row"]) == (str(batch.pk), 1)
     assert "'=HYPERLINK(7)" in signed_in.get("/jobs/jobs.csv").getvalue().decode()
+
+
+def test_files_name_what_a_job_is_about_and_its_row_in_the_file(
+    signed_in: Client, staff: Client, user: User, make_item: MakeItem
+) -> None:
+    item = make_item(user, display_name="Plume model")
+    drain()
+    services.change_access(handle=item.handle, general=[], groups={}, by=user)
+    Job.objects.all().delete()
+    about = make_job(user, subject=item.handle)
+    batch = Batch.objects.create(owner=user, title="Runs", total=1)
+    payload = {"record": {"display_name": "Larvae, summer"}, "row": 7}
+    run = make_job(
+        user, sub_type="MODEL_RUN_PROV_LODGE", payload=payload, batch=batch, batch_index=4
+    )
+
+    def named(client: Client) -> dict[str, tuple[Any, Any]]:
+        lines = client.get("/jobs/jobs.jsonl?status=SUCCEEDED").getvalue().decode().splitlines()
+        found = [json.loads(line) for line in lines]
+        return {one["session_id"]: (one["name"], one["file_row"]) for one in found}
+
+    assert named(signed_in) == {
+        str(about.session_id): ("Plume model", None),
+        str(run.session_id): ("Larvae, summer", 7),
+    }
+    assert named(staff)[str(about.session_id)] == (None, None)
 
 
 def test_files_hold_no_job_of_others(signed_in: Client, make_user: MakeUser) -> None:
