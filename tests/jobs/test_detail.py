@@ -392,8 +392,8 @@ def test_who_came_from_a_list_goes_on_in_it_and_back_to_its_place(
     page = signed_in.get("/jobs/?status=FAILED").content.decode()
     came = f"?status=FAILED&amp;rows={newest.pk}-0"
     assert f'href="{last.get_absolute_url()}{came}"' in page
-    page = signed_in.get(f"{last.get_absolute_url()}?status=FAILED&rows={newest.pk}-0")
-    text = page.content.decode()
+    answer = signed_in.get(f"{last.get_absolute_url()}?status=FAILED&rows={newest.pk}-0")
+    text = answer.content.decode()
     assert f'id="back" href="/jobs/{came}#job-{last.pk}">' in text
     assert f'id="before" href="{newest.get_absolute_url()}{came}">Newer' in text
     assert f'id="after" href="{first.get_absolute_url()}{came}">Older' in text
