@@ -5,10 +5,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django_q import admin as django_q_admin
 from django_q.models import Failure, OrmQ, Schedule, Success
 
@@ -21,6 +24,9 @@ from provena.words import counted
 for model in (Failure, OrmQ, Schedule, Success):
     if django_q_admin.admin.site.is_registered(model):
         admin.site.unregister(model)
+
+
+MOST_TOLD = 5  # jobs that were mended, of those that an action was to be done to
 
 
 class ReadOnly:
@@ -44,7 +50,7 @@ class EventInline(ReadOnly, admin.TabularInline):
 
 class JobInline(ReadOnly, admin.TabularInline):
     model = Job
-    fields = ("session_id", "sub_type", "status", "attempt", "created_at", "info")
+    fields = ("session_id", "sub_type", "status", "attempt", "created_at", "info", "mended_by")
     show_change_link = True
     extra = 0
 
@@ -74,13 +80,26 @@ class JobAdmin(ReadOnly, admin.ModelAdmin):
     def _operate(
         self, request: HttpRequest, jobs: QuerySet[Job], act: Callable[..., None], done: str
     ) -> None:
-        """Do it to each job; one that changed its state meanwhile is left as it is."""
+        """Do it to each job; one that changed its state meanwhile is left as it is, and the first
+        ones of those that were mended are told with what took their place."""
         number = 0
         for job in jobs:
             with suppress(lifecycle.NotPossible):
                 act(job, by=request.user)
                 number += 1
         self.message_user(request, f"{counted(number, 'job')} {done}.")
+        for job in jobs.filter(mended_by__isnull=False)[:MOST_TOLD]:
+            self.message_user(request, _mended(job), messages.WARNING)
+
+
+def _mended(job: Job) -> SafeString:
+    """That a job was not retried, and what took its place."""
+    return format_html(
+        'Job {} was mended: <a href="{}">job {}</a> took its place.',
+        job.session_id,
+        reverse("job-detail", args=[job.mended_by]),
+        job.mended_by,
+    )
 
 
 @admin.register(Workflow)

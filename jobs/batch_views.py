@@ -20,7 +20,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from django_htmx.http import trigger_client_event
 
 from jobs import batches, definitions, progress, stuck
-from jobs.models import Batch, Job, JobQuerySet, Status
+from jobs.models import MENDED, Batch, Job, JobQuerySet, Status
 from jobs.progress import BatchProgress
 from jobs.views import NOTHING_NEW
 from provena.http import HtmxRequest, wants_fragment
@@ -56,7 +56,7 @@ class Wanted:
         status, begun = given.get("status", ""), given.get("at", "")
         is_moment = MICROSECONDS.fullmatch(begun)
         return cls(
-            status=status if status in Status.values else "",
+            status=status if status in (*Status.values, MENDED) else "",
             text=given.get("q", "").replace("\0", "").strip()[:LONGEST_SEARCH],
             after=given.get("after", ""),
             as_of=EPOCH + timedelta(microseconds=int(begun)) if is_moment else timezone.now(),
@@ -99,7 +99,7 @@ class BatchJobs:
             "row": ("payload", definitions.numbered_at(self.sub_type)),
         }
         columns = self.batch.jobs.only(
-            *("session_id", "status", "info", "batch", "batch_index"),
+            *("session_id", "status", "info", "batch", "batch_index", "mended_by"),
             *("dequeued_at", "started_at", "finished_at", "cancelled_at"),
         )
         return columns.annotate(
@@ -267,7 +267,7 @@ def _listed(request: HtmxRequest, jobs: BatchJobs, wanted: Wanted) -> dict[str, 
         "wanted": wanted,
         "after": wanted.after,
         "more": wanted.next(page),
-        "statuses": Status.values,
+        "statuses": [*Status.values, MENDED],
     }
 
 
@@ -275,11 +275,14 @@ def in_turn(jobs: JobQuerySet, wanted: Wanted) -> list[JobQuerySet]:
     """What is listed first, and then, each in the order of its rows."""
     if not wanted.status:
         failed = Q(finished_at__isnull=False, finished_at__lte=wanted.as_of, result__isnull=True)
-        return [jobs.failed().filter(finished_at__lte=wanted.as_of), jobs.exclude(failed)]
+        others = jobs.exclude(failed & Q(mended_by=None))
+        return [jobs.unmended().filter(finished_at__lte=wanted.as_of), others]
+    if wanted.status == MENDED:
+        return [jobs.mended()]
     return [
         {
             Status.PENDING: jobs.waiting(),
-            Status.FAILED: jobs.failed(),
+            Status.FAILED: jobs.unmended(),
             Status.SUCCEEDED: jobs.filter(finished_at__isnull=False, result__isnull=False),
         }.get(Status(wanted.status), jobs.leased().filter(status=wanted.status))
     ]
@@ -301,7 +304,7 @@ def _rows(request: HtmxRequest, jobs: list[Any]) -> dict[str, Any]:
     return {
         "rows": [{"job": job, "subject": subjects.get(job.made or "")} for job in jobs],
         "shown": "-".join(f"{job.batch_index}{_letter(job)}" for job in jobs),
-        "are_final": all(job.status == Status.SUCCEEDED for job in jobs),
+        "are_final": all(job.shown in (Status.SUCCEEDED, MENDED) for job in jobs),
         "changed": CHANGED,
     }
 
@@ -314,4 +317,4 @@ def _text_at(column: str, path: str) -> Combinable:
 
 
 def _letter(job: Job) -> str:
-    return job.status[0]
+    return job.shown[0]

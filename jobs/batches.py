@@ -71,8 +71,8 @@ def launch(
 
 
 def retry_failed(batch: Batch, *, by: "User | None") -> int:
-    """Put all FAILED jobs of the batch back into the queue, as `lifecycle.retry` does with one.
-    Returns how many. `by` None is an operator's command.
+    """Put all FAILED jobs of the batch back into the queue, as `lifecycle.retry` does with one, but
+    for those that were mended. Returns how many. `by` None is an operator's command.
 
     Raises NotPossible for who has no right to.
     """
@@ -81,10 +81,10 @@ def retry_failed(batch: Batch, *, by: "User | None") -> int:
 
 
 def retry_all(jobs: JobQuerySet, *, by: "User | None") -> int:
-    """Put those of these jobs that are FAILED back into the queue. Returns how many. The caller has
-    seen that `by` may do it."""
+    """Put those of these jobs that are FAILED back into the queue, but for those that were mended.
+    Returns how many. The caller has seen that `by` may do it."""
     return _change(
-        jobs.failed(),
+        jobs.unmended(),
         fields=lifecycle.queued_again,
         kind=JobEvent.Kind.RETRIED,
         texts=(lifecycle.retry_note(by), ""),

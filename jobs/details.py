@@ -76,7 +76,8 @@ class Details:
     @cached_property
     def links(self) -> list[Link]:
         """What else can be done with it."""
-        return definitions.job_links(self.reader, self.job) if self.is_open else []
+        links = definitions.job_links(self.reader, self.job) if self.is_open else []
+        return [] if self.job.mended_by else links
 
     @property
     def input(self) -> Raw:

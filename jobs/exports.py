@@ -33,6 +33,7 @@ COLUMNS = (
     "file_row",  # the row of the file that the batch was made of
     "info",
     "made",
+    "mended_by",
 )
 
 
@@ -95,6 +96,7 @@ def _record(
         int(job.row) if job.row else None,
         job.info or None,
         job.made if job.made in readable else None,
+        str(job.mended_by) if job.mended_by else None,
     )
     return dict(zip(COLUMNS, values, strict=True))
 

@@ -14,14 +14,14 @@ from django.utils import timezone
 from jobs import definitions, progress
 from jobs.definitions import Subject
 from jobs.filters import JobFilter
-from jobs.models import CANCELLED, FINISHED, UNFINISHED, Batch, Job, Status, shown_state
+from jobs.models import CANCELLED, FINISHED, MENDED, UNFINISHED, Batch, Job, Status, shown_state
 from jobs.stuck import PATIENCE
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 MARK = re.compile(r"([0-9]{1,18})\.([A-Z][0-9-]{1,60})")
-ENDED = (*FINISHED, CANCELLED)
+ENDED = (*FINISHED, CANCELLED, MENDED)
 MICROSECOND = timedelta(microseconds=1)
 LONGEST_REASON = 200  # characters of why a job failed
 LONGEST_BATCH = 1_000  # jobs that a list looks at to say how long they took together
@@ -50,6 +50,7 @@ class Row:
 
     @property
     def status(self) -> str:
+        """Of a batch all states in one; of a failed job that somebody cancelled or mended, that."""
         return progress.combined(self.counts) if self.counts else str(self.job.shown)
 
     @property

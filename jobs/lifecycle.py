@@ -365,14 +365,25 @@ def retry(job: Job, *, by: "User | None") -> None:
     with transaction.atomic():
         if job.batch_id:
             resume(job.batch_id)
-        failed = Job.objects.filter(pk=job.pk, status=Status.FAILED)
-        updated = failed.update(**queued_again(job.sub_type))
+        updated = _unmended(job).update(**queued_again(job.sub_type))
         if not updated:
-            raise NotPossible(
-                f"Only a failed job can be retried, and this one is {_status_now(job)}."
-            )
+            raise NotPossible(_why_not(job, "retried"))
         _note(job, JobEvent.Kind.RETRIED, retry_note(by), by=by)
         wakeup.announce()
+
+
+def mend(job: Job, *, by_job: Job, by: "User") -> None:
+    """Say that `by_job` takes the place of a FAILED job, in the transaction that submits it: from
+    then on nobody can retry that one, so what it was to do is not done twice. Of a retry and this
+    at the same moment one wins.
+
+    Raises NotPossible.
+    """
+    _demand_right(job, by, "mended")
+    with transaction.atomic():
+        if not _unmended(job).update(mended_by=by_job.session_id):
+            raise NotPossible(_why_not(job, "mended"))
+        _note(job, JobEvent.Kind.MENDED, mend_note(by_job.session_id), by=by)
 
 
 def resume(batch_id: UUID) -> None:
@@ -442,6 +453,11 @@ def retry_note(by: "User | None") -> str:
     return f"Put back into the queue.{'' if by else BY_OPERATOR}"
 
 
+def mend_note(session_id: UUID) -> str:
+    """What the event of a job says whose place that job took."""
+    return f"Job {session_id} took its place."
+
+
 def cancel_note(by: "User | None", remains: str = outcomes.NOTHING) -> str:
     """What the event of a cancel says."""
     return f"{remains}{'' if by else BY_OPERATOR}"
@@ -457,6 +473,19 @@ def backoff(attempt: int) -> timedelta:
     that jobs which failed together do not come back together."""
     longest = min(BACKOFF_FIRST * 2 ** (attempt - 1), BACKOFF_LONGEST)
     return timedelta(seconds=longest * random.uniform(0.5, 1))  # noqa: S311 - no secret
+
+
+def _unmended(job: Job) -> "QuerySet[Job]":
+    """The job's row while it is FAILED and no other job has taken its place."""
+    return Job.objects.filter(pk=job.pk, status=Status.FAILED, mended_by=None)
+
+
+def _why_not(job: Job, what: str) -> str:
+    """Why a job cannot be retried or mended that is not as `_unmended` wants it."""
+    now = Job.objects.only("status", "mended_by").get(pk=job.pk)
+    if now.mended_by:
+        return f"This job was mended: job {now.mended_by} took its place, so it cannot be {what}."
+    return f"Only a failed job can be {what}, and this one is {now.status}."
 
 
 def _held(job: Job) -> "QuerySet[Job]":

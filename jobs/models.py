@@ -33,14 +33,17 @@ class Status(models.TextChoices):
 FINISHED = (Status.SUCCEEDED, Status.FAILED)
 UNFINISHED = (Status.PENDING, Status.DEQUEUED, Status.IN_PROGRESS)
 LEASED = (Status.DEQUEUED, Status.IN_PROGRESS)
-# What people call a FAILED job that somebody cancelled: no sixth state, but another word.
+# What people call a FAILED job that somebody cancelled, or that another one has taken the place of:
+# no further states, but other words.
 CANCELLED = "CANCELLED"
-MEANINGS = {
+MENDED = "MENDED"
+MEANINGS: dict[str, str] = {
     Status.PENDING: "Waiting in the queue for a worker.",
     Status.DEQUEUED: "A worker has taken it off the queue and is about to start.",
     Status.IN_PROGRESS: "A worker is doing it now.",
     Status.SUCCEEDED: "Done. Everything it had to record is recorded.",
     Status.FAILED: "Ended without effect: nothing of it was recorded.",
+    MENDED: "It failed, and what was wrong was mended: another job took its place.",
 }
 ENDED_EARLY = "Ended early: what it had done by then stays."  # of one that failed, in pieces
 
@@ -162,6 +165,14 @@ class JobQuerySet(models.QuerySet["Job"]):
         """FAILED, because somebody cancelled it, as the index `job_cancelled` says it."""
         return self.filter(cancelled_at__isnull=False)
 
+    def unmended(self) -> "JobQuerySet":
+        """FAILED, and no other job has taken their place: these can be retried."""
+        return self.failed().filter(mended_by=None)
+
+    def mended(self) -> "JobQuerySet":
+        """FAILED jobs that another one has taken the place of."""
+        return self.filter(mended_by__isnull=False)
+
     def listed(self) -> "JobQuerySet":
         """One row for each standalone job and one, the first, for each batch."""
         return self.filter(Q(batch_index=None) | Q(batch_index=ZERO))
@@ -244,6 +255,13 @@ class Job(models.Model):
         null=True,
         blank=True,
         db_index=False,
+    )
+
+    # No foreign key: that it was mended stays true when the other job is pruned.
+    mended_by = models.UUIDField(
+        null=True,
+        blank=True,
+        help_text="Session id of the job that took the place of this one, which failed.",
     )
 
     workflow = models.ForeignKey(
@@ -394,6 +412,16 @@ class Job(models.Model):
                 condition=Q(batch__isnull=False, cancelled_at__isnull=False),
                 name="job_batch_cancelled",
             ),
+            models.Index(
+                fields=["batch", "batch_index"],
+                condition=Q(batch__isnull=False, mended_by__isnull=False),
+                name="job_batch_mended",
+            ),
+            models.Index(
+                fields=["mended_by"],
+                condition=Q(mended_by__isnull=False),
+                name="job_mended",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -423,13 +451,13 @@ class Job(models.Model):
     @property
     def shown(self) -> str:
         """Its state in the word that people see."""
-        return shown_state(self.status, self.cancelled_at)
+        return MENDED if self.mended_by else shown_state(self.status, self.cancelled_at)
 
     @property
     def meaning(self) -> str:
-        if self.status == Status.FAILED and definitions.is_in_pieces(self.sub_type):
+        if self.shown == Status.FAILED and definitions.is_in_pieces(self.sub_type):
             return ENDED_EARLY
-        return MEANINGS[Status(self.status)]
+        return MEANINGS[MENDED if self.mended_by else self.status]
 
     @property
     def attempt_started_at(self) -> datetime | None:
@@ -465,6 +493,7 @@ class JobEvent(models.Model):
         LOST = "LOST", "Worker lost"
         RETRIED = "RETRIED", "Retried"
         CANCELLED = "CANCELLED", "Cancelled"
+        MENDED = "MENDED", "Mended"
 
     job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="events")
     kind = models.CharField(max_length=20, choices=Kind.choices)

@@ -13,10 +13,10 @@ from django.db.models.expressions import Combinable
 from django.utils import timezone
 
 from jobs import definitions
-from jobs.models import UNFINISHED, Batch, Job, JobQuerySet, Status, Workflow
+from jobs.models import MENDED, UNFINISHED, Batch, Job, JobQuerySet, Status, Workflow
 
 LATER = "LATER"  # a step whose job does not exist yet
-DRAWN = (Status.SUCCEEDED, Status.FAILED, Status.IN_PROGRESS, Status.DEQUEUED)
+DRAWN = (Status.SUCCEEDED, MENDED, Status.FAILED, Status.IN_PROGRESS, Status.DEQUEUED)
 THINNEST = 4  # thousandths of a bar: what a few jobs of very many are drawn as
 RATE_OVER = timedelta(minutes=10)
 RATE_SAMPLE = 200  # jobs
@@ -119,11 +119,12 @@ class BatchProgress:
 
     @property
     def failed(self) -> int:
+        """How many jobs failed and were not mended."""
         return self.counts[Status.FAILED]
 
     @property
     def done(self) -> int:
-        return self.counts[Status.SUCCEEDED] + self.failed
+        return done(self.counts)
 
     @property
     def unfinished(self) -> int:
@@ -179,11 +180,16 @@ class BatchProgress:
         return f"{self.status}{bool(self.failed):d}{4 * self.done // self.batch.total}"
 
 
+def done(counts: Counter[str]) -> int:
+    """How many jobs of a batch have ended."""
+    return counts[Status.SUCCEEDED] + counts[Status.FAILED] + counts[MENDED]
+
+
 def told(counts: Counter[str]) -> str:
     """How far a batch is, in words."""
-    failed = counts[Status.FAILED]
-    done = counts[Status.SUCCEEDED] + failed
-    return f"{done:,} of {counts.total():,} done" + (f", {failed:,} failed" if failed else "")
+    ill = {"failed": counts[Status.FAILED], "mended": counts[MENDED]}
+    parts = [f"{number:,} {word}" for word, number in ill.items() if number]
+    return ", ".join([f"{done(counts):,} of {counts.total():,} done", *parts])
 
 
 def of_batch(batch: Batch) -> BatchProgress:
@@ -258,7 +264,8 @@ def of_job(job: Job, *, purpose: str, open_jobs: bool) -> Progress:
 
 
 def of_batches(batches: Iterable[Batch]) -> dict[UUID, Counter[str]]:
-    """For each batch, how many of its jobs are in which state, in one query.
+    """For each batch, how many of its jobs are in which state, in one query. Failed jobs that were
+    mended count as MENDED, and not as failed.
 
     What succeeded is not counted: it is what remains of the total. So the cost is that of the jobs
     that have not finished and of those that failed, by their indexes, and never that of all.
@@ -270,6 +277,7 @@ def of_batches(batches: Iterable[Batch]) -> dict[UUID, Counter[str]]:
     # Few jobs of all batches are held by workers, so these are counted without asking for a batch.
     rows = _tally(jobs.unfinished(), Value("UNFINISHED")).union(
         _tally(jobs.failed(), Value(Status.FAILED.value)),
+        _tally(jobs.mended(), Value(MENDED)),
         _tally(Job.objects.leased(), F("status")),
         all=True,
     )
@@ -298,13 +306,17 @@ def _states(total: int, tally: Counter[str]) -> Counter[str]:
     unfinished = tally.pop("UNFINISHED", 0)
     tally[Status.PENDING] = unfinished - tally[Status.DEQUEUED] - tally[Status.IN_PROGRESS]
     tally[Status.SUCCEEDED] = total - unfinished - tally[Status.FAILED]
+    tally[Status.FAILED] -= tally[MENDED]
     return +tally
 
 
 def combined(statuses: Iterable[str]) -> str:
     """One state for many jobs: failed if any failed and none is left to do, succeeded if all did,
-    waiting if nothing has begun, in progress otherwise."""
+    waiting if nothing has begun, in progress otherwise. What was mended counts for nothing, unless
+    that is all: then nothing is left to do."""
     present = set(statuses)
+    if MENDED in present:
+        present = present - {MENDED} or {Status.SUCCEEDED}
     if present == {Status.SUCCEEDED}:
         return Status.SUCCEEDED
     if Status.FAILED in present and present <= {Status.FAILED, Status.SUCCEEDED, LATER}:

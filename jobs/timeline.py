@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise, zip_longest
 from typing import TYPE_CHECKING
 
-from jobs.models import Job, JobEvent, Status
+from jobs.models import MENDED, Job, JobEvent, Status
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -33,9 +33,10 @@ class Moment:
     event: JobEvent | None = None  # with the traceback and the log of an attempt
 
     @property
-    def mark(self) -> Status:
+    def mark(self) -> str:
         """The state whose sign stands beside it."""
-        return self.state or Status.FAILED
+        is_mended = self.event is not None and self.event.kind == Kind.MENDED
+        return MENDED if is_mended else self.state or Status.FAILED
 
     @property
     def how_long(self) -> str:
@@ -111,6 +112,9 @@ def _of_event(
         return [
             Moment(event.at, Status.PENDING, f"{_who(event, reader)} put it back into the queue")
         ]
+    if event.kind == Kind.MENDED:
+        what = f"{_who(event, reader)} mended it"
+        return [Moment(event.at, None, what, event.message, event=event)]
     begun = _attempt(event.attempt, event.dequeued_at, event.started_at)
     ended_at = event.at
     if following is None and job.status == Status.FAILED:  # the job has them, too
@@ -119,7 +123,8 @@ def _of_event(
     if event.kind == Kind.CANCELLED:
         what = f"{_who(event, reader)} cancelled it"
         return [*begun, Moment(ended_at, Status.FAILED, what, event=event)]
-    is_last = following.kind == Kind.RETRIED if following else job.status == Status.FAILED
+    after = (Kind.RETRIED, Kind.MENDED)
+    is_last = following.kind in after if following else job.status == Status.FAILED
     how = "was lost with its worker" if event.kind == Kind.LOST else "failed"
     what = f"Attempt {event.attempt} {how}{', for good' if is_last else ''}"
     state = Status.FAILED if is_last else None

@@ -65,6 +65,8 @@ def job_detail(request: HtmxRequest, session_id: UUID) -> HttpResponse:
     }
     if wants_fragment(request):
         return render(request, "jobs/_job.html", context)
+    mends = Job.objects.filter(mended_by=job.session_id).select_related("batch").order_by()
+    context |= {"mends": mends.defer("payload").first()}
     return render(request, "jobs/job_detail.html", context | _ways(request, job))
 
 
@@ -102,7 +104,7 @@ RETRY = Deed(
     act=lifecycle.retry,
     verb="Retry",
     states=(Status.FAILED,),
-    unfit="Only a failed job can be retried.",
+    unfit="Only a failed job that was not mended can be retried.",
     meaning="It goes back into the queue: the same job, its next attempt, with its history. What "
     "comes after it in its workflow goes on from there.",
     done="You retried this job. Its time line tells what has become of it since.",
@@ -232,10 +234,10 @@ def _ask_and_do(request: HtmxRequest, session_id: UUID, deed: Deed) -> HttpRespo
     job = _job_for(request, session_id)
     here = job.get_absolute_url() + _came(request)
     if request.method != "POST":
-        if job.status in deed.states:
+        if job.shown in deed.states or (job.cancelled_at and Status.FAILED in deed.states):
             context = _question(request, job, deed) | {"came": _came(request)}
             return render(request, "jobs/job_confirm.html", context)
-        messages.warning(request, f"This job is {job.status} now. {deed.unfit}")
+        messages.warning(request, f"This job is {job.shown} now. {deed.unfit}")
         return redirect(here)
     try:
         deed.act(job, by=request.user)

@@ -93,7 +93,7 @@ def failed(items: Iterable[Item]) -> set[int]:
     }
     bad: set[Any] = set(progress.failed_workflows(workflows.values()))
     if sessions:
-        jobs = Job.objects.failed().filter(session_id__in=sessions.values())
+        jobs = Job.objects.unmended().filter(session_id__in=sessions.values())
         bad |= {str(session) for session in jobs.values_list("session_id", flat=True)}
     return {item.pk for item in shown if {workflows[item.pk], sessions.get(item.pk)} & bad}
 

@@ -128,8 +128,8 @@ def _of_job(job: Job | None, fingerprint: str) -> Same | None:
     record = records.normal(job.payload["record"])
     if record is None or fingerprint_of(record) != fingerprint:
         return None
-    failed = job.session_id if job.status == Status.FAILED else None
-    return Same(f"job {job.session_id}", failed)
+    failed = job.session_id if job.shown == Status.FAILED else None
+    return Same(f"job {job.session_id}{', mended since' if job.mended_by else ''}", failed)
 
 
 def _uuid(text: str) -> UUID | None:

@@ -8,7 +8,7 @@ from uuid import UUID
 from django.contrib.auth.models import User
 from django.db import connection
 
-from jobs.models import UNFINISHED, Job, Status
+from jobs.models import MENDED, UNFINISHED, Job, Status
 from registry.model_runs.records import CHUNK
 from registry.models import Item, RunSheet, SheetRow
 
@@ -63,6 +63,8 @@ def _submitted(fingerprints: Collection[str], user: User) -> dict[str, Same]:
             what = f"row {row.number} of {file_name}, submitted before"
             if row.session_id in own:
                 is_failed = own[row.session_id] == Status.FAILED
+                is_mended = own[row.session_id] == MENDED
+                what += " and mended since" if is_mended else ""
                 same = Same(what, row.session_id if is_failed else None)
             elif launches.get(row.submission) in UNFINISHED:
                 same = Same(what)
@@ -73,9 +75,10 @@ def _submitted(fingerprints: Collection[str], user: User) -> dict[str, Same]:
 
 
 def _states(session_ids: Collection[UUID]) -> dict[UUID | None, str]:
-    """The states of those of these jobs that are there."""
+    """The states of those of these jobs that are there; of failed ones that were mended MENDED."""
     jobs = Job.objects.filter(session_id__in=session_ids)
-    return dict(jobs.values_list("session_id", "status"))
+    found = jobs.values_list("session_id", "status", "mended_by")
+    return {session_id: MENDED if by else status for session_id, status, by in found}
 
 
 def _chunks(values: Iterable[str]) -> Iterator[list[str]]:

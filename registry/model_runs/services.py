@@ -8,6 +8,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from jobs import lifecycle
+from jobs.lifecycle import NotPossible
 from jobs.models import Job
 from registry import references, services
 from registry.access import Level, Role
@@ -66,11 +67,14 @@ class AlreadyThere(Refused):
         super().__init__(f"This says the same as {what}.")
 
 
-def register(*, record: Mapping[str, Any], owner: User, anyway: bool = True) -> Job:
-    """Check a record and queue the job that registers the run. Returns the job.
+def register(
+    *, record: Mapping[str, Any], owner: User, anyway: bool = True, mends: Job | None = None
+) -> Job:
+    """Check a record and queue the job that registers the run. Returns the job. It takes the place
+    of the failed job that it `mends`.
 
-    Raises NotAllowed, Findings for a record of the wrong shape, RunRefused with every finding, or,
-    unless `anyway`, AlreadyThere.
+    Raises NotAllowed, Findings for a record of the wrong shape, RunRefused with every finding,
+    unless `anyway` AlreadyThere, or Refused if the job that it mends is not failed any more.
     """
     rules.need_level(owner, Level.WRITE)
     parsed = _checked(record, owner)
@@ -80,12 +84,14 @@ def register(*, record: Mapping[str, Any], owner: User, anyway: bool = True) -> 
         if same and not same.failed:
             raise AlreadyThere(same.what)
     with transaction.atomic():
-        return lifecycle.submit(
+        job = lifecycle.submit(
             sub_type="MODEL_RUN_PROV_LODGE",
             payload={"record": records.stored(parsed)},
             owner=owner,
             subject=parsed.workflow_template_id,
         )
+        _take_place(job, mends, owner)
+        return job
 
 
 def register_batch(
@@ -117,9 +123,10 @@ def update(
     by: User,
     seen: int | None = None,
     anyway: bool = False,
+    mends: Job | None = None,
 ) -> Job:
     """Check a new record of a run, and queue the job that puts it in the place of the present one,
-    with its edges. Returns the job.
+    with its edges. Returns the job. It takes the place of the failed job that it `mends`.
 
     `seen` is the revision that the user saw: if there is a newer one then, the job fails and says
     so. Raises Refused, Findings for a record of the wrong shape, RunRefused, or, unless `anyway`,
@@ -132,7 +139,9 @@ def update(
         text = rules.need_reason(reason)
         if not anyway:
             _need_no_orphans(run, parsed, by)
-        return _submit_update(run, parsed, text, by, seen)
+        job = _submit_update(run, parsed, text, by, seen)
+        _take_place(job, mends, by)
+        return job
 
 
 def revert(*, handle: str, number: int, reason: str, by: User, anyway: bool = False) -> Job:
@@ -244,6 +253,15 @@ def orphans(*, run: Item, record: Mapping[str, Any], user: User) -> list[Orphan]
         )
         for dataset, some in consumers.items()
     ]
+
+
+def _take_place(job: Job, mends: Job | None, by: User) -> None:
+    """Let a job take the place of one that failed, if it does."""
+    try:
+        if mends:
+            lifecycle.mend(mends, by_job=job, by=by)
+    except NotPossible as reason:
+        raise Refused(f"{reason} Look at its page before you go on.") from None
 
 
 def _need_no_orphans(run: Item, record: RunRecord, user: User) -> None:

@@ -178,7 +178,7 @@ def update_lodge_only(run: Run, payload: UpdateLodgeOnlyPayload) -> None:
 
 def mending(user: User, job: Job) -> list[Link]:
     """Of a run that was not registered or changed: to its owner the form with what was typed."""
-    if job.status != Status.FAILED or job.owner_id != user.pk:
+    if job.shown != Status.FAILED or job.owner_id != user.pk:
         return []
     if job.sub_type == "MODEL_RUN_UPDATE":
         label, form = "Edit again with what you typed", "run-edit"

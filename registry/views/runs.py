@@ -76,9 +76,12 @@ def register(request: HtmxRequest, handle: str) -> HttpResponse:
     if "layout" not in context:
         return render(request, "registry/runs/form.html", context, status=UNPROCESSABLE)
     copied = _run(request, request.GET["from"]) if request.GET.get("from") else None
-    initial = copied.info["record"] if copied else _initial(request)
+    mended = _own_job(request, REGISTERS)
+    if mended and mended.shown != Status.FAILED:
+        return _not_to_mend(request, mended)
+    initial = copied.info["record"] if copied else _initial(request, mended)
     form = RunForm(context["layout"], request.user, request.POST or None, initial)
-    context |= {"dropped": form.dropped, "copied": copied}
+    context |= {"dropped": form.dropped, "copied": copied, "mended": mended}
     if access.level(request.user) < Level.WRITE:
         context["refusal"] = "Your account may not change the registry."
 
@@ -87,7 +90,7 @@ def register(request: HtmxRequest, handle: str) -> HttpResponse:
             return None
         anyway = "anyway" in request.POST
         try:
-            job = runs.register(record=form.record, owner=request.user, anyway=anyway)
+            job = runs.register(record=form.record, owner=request.user, anyway=anyway, mends=mended)
         except runs.AlreadyThere as there:
             context["already_there"] = there
             return None
@@ -162,14 +165,17 @@ def edit(request: HtmxRequest, handle: str) -> HttpResponse:
     except services.Refused as refused:
         context["refusal"] = str(refused)
         return render(request, "registry/runs/form.html", context, status=UNPROCESSABLE)
-    if failed := _failed_edit(request, item):
+    failed = _failed_edit(request, item)
+    if failed and failed.shown != Status.FAILED:
+        return _not_to_mend(request, failed)
+    if failed:
         context["reason"] = context["reason"] or failed.payload["reason"]
     record = failed.payload["updated_record"] if failed else item.info["record"]
     form = RunForm(layout, request.user, request.POST or None, record)
     context |= {"template": layout.template, "layout": layout, "dropped": form.dropped}
 
     def save(form: RunForm) -> HttpResponse | None:
-        return _updated(request, item, form, context)
+        return _updated(request, item, form, context, failed)
 
     return form_page(request, form, save, context, "registry/runs/form.html")
 
@@ -218,10 +224,10 @@ def _of_template(request: HtmxRequest, handle: str) -> dict[str, Any]:
     return context | {"layout": layout}
 
 
-def _initial(request: HtmxRequest) -> Mapping[str, Any]:
+def _initial(request: HtmxRequest, mended: Job | None) -> Mapping[str, Any]:
     """What a form begins with that is no copy."""
-    if job := _own_job(request, REGISTERS):
-        return records.normal(job.payload["record"]) or {}
+    if mended:
+        return records.normal(mended.payload["record"]) or {}
     person = services.person_of(request.user)
     return {"associations": {"modeller_id": person.handle}} if person else {}
 
@@ -238,6 +244,13 @@ def _own_job(request: HtmxRequest, sub_type: str) -> Job | None:
     ids = _uuids(request.GET.get("job", ""))
     own = Job.objects.filter(owner=request.user, sub_type=sub_type)
     return own.filter(session_id__in=ids).first()
+
+
+def _not_to_mend(request: HtmxRequest, job: Job) -> HttpResponse:
+    """A job that was retried or mended meanwhile is not mended (again): its page tells more."""
+    what = "mended already" if job.mended_by else f"{job.status} now, so there is nothing to mend"
+    messages.warning(request, f"This job is {what}.")
+    return redirect(job)
 
 
 def _run(request: HtmxRequest, handle: str) -> Item:
@@ -261,7 +274,7 @@ def _refusal(reader: Reader) -> dict[str, str]:
 
 
 def _updated(
-    request: HtmxRequest, item: Item, form: RunForm, context: dict[str, Any]
+    request: HtmxRequest, item: Item, form: RunForm, context: dict[str, Any], mends: Job | None
 ) -> HttpResponse | None:
     if form.stored == item.info["record"]:
         context["unchanged"] = True
@@ -276,6 +289,7 @@ def _updated(
             by=request.user,
             seen=context["seen"],
             anyway="anyway" in request.POST,
+            mends=mends,
         )
     except runs.OrphansLeft as left:
         context["orphans"] = left.orphans

@@ -469,8 +469,8 @@ def test_the_page_costs_the_same_however_long_its_life_was(
     for number in range(attempts):
         job.events.create(kind=JobEvent.Kind.RETRIED, attempt=number, message="x", by=user)
     # session, user, job, its workflow's jobs, clusters alive, pauses, events, its neighbours,
-    # what stands in its texts, its subject, its input
-    with django_assert_num_queries(11):
+    # what stands in its texts, its subject, its input, the job whose place it took
+    with django_assert_num_queries(12):
         signed_in.get(job.get_absolute_url())
     seen = signed_in.get(job.get_absolute_url()).context["seen"]
     # session, user, job, its workflow's jobs, clusters alive, pauses

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import User
@@ -134,6 +135,9 @@ def test_every_hot_query_uses_its_index(crowd: Batch, user: User, rare: User) ->
     for row in (0, ROWS // 2):
         rest = others.filter(batch_index__gt=row)
         check_queryset(rest.order_by("batch_index")[:26], "job_once_per_row")
+    [mended] = batch_views.in_turn(crowd.jobs.all(), listed("MENDED", now))
+    check_queryset(mended.order_by("batch_index")[:26], "job_batch_mended")
+    check_queryset(Job.objects.filter(mended_by=uuid4()).order_by(), "job_mended")
     [waiting] = batch_views.in_turn(crowd.jobs.all(), listed("PENDING", now))
     check_queryset(waiting.order_by("batch_index")[:26], "job_batch_unfinished")
     jobs = Job.objects.visible_to(rare)
@@ -143,7 +147,8 @@ def test_every_hot_query_uses_its_index(crowd: Batch, user: User, rare: User) ->
     check_queryset(due.order_by("run_after", "id")[:1], "job_waiting")
     recent = Job.objects.filter(finished_at__isnull=False, finished_at__gt=now - LATELY)
     check_queryset(recent.order_by("-finished_at")[:200], "job_finished")
-    check_queryset(jobs.failed_by_itself().filter(batch=None)[:7], "job_failed_alone")
+    alone = jobs.failed_by_itself().unmended().filter(batch=None)
+    check_queryset(alone[:7], "job_failed_alone")
     strays = Job.objects.waiting().filter(queue__gt="provena").order_by("queue")
     check_queryset(strays[:25], "job_waiting")
     due = Job.objects.waiting().filter(queue__in=["provena"], run_after__lte=now).order_by()
@@ -252,7 +257,7 @@ def test_a_batch_is_counted_by_its_indexes(
         with connection.cursor() as cursor:
             cursor.execute(f"EXPLAIN QUERY PLAN {asked.captured_queries[0]['sql']}")
             plan = "\n".join(str(row[-1]) for row in cursor.fetchall())
-        for index in ("job_batch_unfinished", "job_batch_failed", "job_leased"):
+        for index in ("job_batch_unfinished", "job_batch_failed", "job_batch_mended", "job_leased"):
             assert f"USING INDEX {index}" in plan or f"COVERING INDEX {index}" in plan, plan
 
 

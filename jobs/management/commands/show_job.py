@@ -66,6 +66,7 @@ def _facts(job: Job) -> dict[str, Any]:
         "ran": duration(job.ran) if job.ran else None,
         "batch_id": str(job.batch_id) if job.batch_id else None,
         "workflow_id": str(job.workflow_id) if job.workflow_id else None,
+        "mended_by": str(job.mended_by) if job.mended_by else None,
         "info": job.info,
         "waits": str(stuck.explain([job]).get(job.pk, "")),
     }

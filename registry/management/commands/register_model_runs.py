@@ -162,7 +162,7 @@ class Command(BaseCommand):
             batch = _launched(submitted.job) if submitted.job else None
             counts = _states(submitted.again)
             counts += progress.of_batches([batch])[batch.pk] if batch else Counter()
-            done = counts[Status.SUCCEEDED] + counts[Status.FAILED]
+            done = progress.done(counts)
             is_launched = bool(batch) or not submitted.job
             if is_launched and not quiet:
                 bar = "█" * (WIDTH * done // max(counts.total(), 1))

@@ -167,6 +167,45 @@ def test_a_run_that_failed_is_mended_from_what_was_filled_in(
     assert "Lodge Model Run: Season 2024" in page
     assert f'href="{again}?job={job.session_id}">Mend it and register again</a>' in page
     assert "If it is the record that is wrong, put it right" in page
+    Item.objects.filter(pk=workflow.study.pk).update(is_complete=True)
+    answer = signed_in.post(f"{again}?job={job.session_id}", form_of(workflow))
+    other = Job.objects.latest("pk")
+    assert answer.url == reverse("run-job", args=[other.session_id])
+    page = signed_in.get(job.get_absolute_url()).content.decode()
+    assert f'href="{other.get_absolute_url()}">Another job</a> took the place' in page
+    assert "Mend it and register again" not in page
+
+
+def test_a_run_that_failed_becomes_one_run_whatever_is_done_about_it_and_in_whatever_order(
+    workflow: Workflow, user: User, signed_in: Client
+) -> None:
+    one, two = (runs.register(record=workflow.record(), owner=user) for _ in range(2))
+    for job in (one, two):
+        lifecycle.cancel(job, by=user)
+    again = reverse("run-register", args=[workflow.template.handle])
+    values = form_of(workflow) | {"anyway": "on"}
+    signed_in.post(f"{again}?job={one.session_id}", values)
+    signed_in.post(reverse("job-retry", args=[one.session_id]))
+    signed_in.post(f"{again}?job={one.session_id}", values)
+    signed_in.post(reverse("job-retry", args=[two.session_id]))
+    answer = signed_in.post(f"{again}?job={two.session_id}", values)
+    assert answer.url == two.get_absolute_url()
+    drain()
+    assert Item.objects.filter(subtype="MODEL_RUN").count() == 2
+
+
+def test_an_edit_that_failed_is_not_retried_once_it_was_made_again(
+    workflow: Workflow, user: User, signed_in: Client
+) -> None:
+    run = registered(workflow, user)
+    record = workflow.record(description="Typed with care")
+    job = runs.update(handle=run.handle, record=record, reason="Better", by=user)
+    lifecycle.cancel(job, by=user)
+    edit = f"{reverse('run-edit', args=[run.handle])}?job={job.session_id}"
+    values = form_of(workflow, description="Typed with more care", reason="Best", seen="1")
+    signed_in.post(edit, values)
+    job.refresh_from_db()
+    assert job.mended_by == Job.objects.latest("pk").session_id
 
 
 def test_the_job_that_launches_a_batch_leads_to_it(
