@@ -226,6 +226,7 @@ def _progress(request: HtmxRequest, jobs: BatchJobs, wanted: Wanted) -> dict[str
         "title": definitions.title_of(jobs.sub_type),
         "progress": now,
         "legend": _legend(now, wanted),
+        "source": definitions.subjects(request.user, [jobs.batch.subject]).get(jobs.batch.subject),
         "links": definitions.batch_links(request.user, jobs.sub_type, jobs.batch),
         "standing": standing,
         "wanted": wanted,

@@ -8,8 +8,9 @@ time. The statements work on sets, because a batch may have 200,000 jobs.
 """
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
+from uuid import UUID, uuid4
 
 from django.db import connection, transaction
 from django.db.models import DateTimeField, F, IntegerField, QuerySet, Value, Window
@@ -37,20 +38,30 @@ Fields = Callable[[str], dict[str, Any]]
 
 
 def launch(
-    *, sub_type: str, rows: "QuerySet[Any, Any]", payload: Expression, owner: "User", title: str
+    *,
+    sub_type: str,
+    rows: "QuerySet[Any, Any]",
+    payload: Expression,
+    owner: "User",
+    title: str,
+    subject: str = "",
+    key: UUID | None = None,
 ) -> Batch:
     """Add a batch with one PENDING job for each of these rows, in their order and in the caller's
     transaction, by one statement: all are there, or none, and nobody waits long for the lock.
 
     `rows` have a unique order and the `session_id` that their job is to have; `payload` is an
     expression on them that gives its payload as JSON. Only its own attempt will check that it fits.
+    `subject` is the id of what they came from, `key` that of the batch, if the caller chose it.
 
     Raises UnknownKind, or PermanentError for no row at all.
     """
     total = rows.count()
     if not total:
         raise PermanentError("A batch needs at least one record.")
-    batch = Batch.objects.create(owner=owner, title=title, total=total)
+    batch = Batch.objects.create(
+        pk=key or uuid4(), owner=owner, title=title, subject=subject, total=total
+    )
     order: Any = list(rows.query.order_by)
     columns: dict[str, Any] = {
         "session_id": F("session_id"),
@@ -90,6 +101,34 @@ def retry_all(jobs: JobQuerySet, *, by: "User | None") -> int:
         texts=(lifecycle.retry_note(by), ""),
         by=by,
     )
+
+
+def mend(places: Mapping[UUID, UUID], *, by: "User") -> set[UUID]:
+    """Say which jobs take the places of failed ones, as `lifecycle.mend` does of one, in the
+    caller's transaction, which adds those jobs. Session ids of the former by
+    those of the latter.
+    Returns whose places were taken: those that are of `by`, and FAILED and not mended yet."""
+    taken: set[UUID] = set()
+    keys = iter(sorted(places))
+    while chunk := list(itertools.islice(keys, lifecycle.BATCH_CHUNK)):
+        own = Job.objects.unmended().filter(owner=by, session_id__in=chunk)
+        jobs = list(own.select_for_update().order_by("pk").only("session_id", "attempt"))
+        for job in jobs:
+            job.mended_by = places[job.session_id]
+        Job.objects.bulk_update(jobs, ["mended_by"])
+        kind = JobEvent.Kind.MENDED
+        JobEvent.objects.bulk_create(
+            JobEvent(
+                job=job,
+                kind=kind,
+                attempt=job.attempt,
+                message=lifecycle.mend_note(places[job.session_id]),
+                by=by,
+            )
+            for job in jobs
+        )
+        taken |= {job.session_id for job in jobs}
+    return taken
 
 
 def cancel_waiting(batch: Batch, *, by: "User | None") -> int:

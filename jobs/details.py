@@ -147,7 +147,7 @@ def neighbours(job: Job) -> tuple[Job | None, Job | None]:
     if job.batch_id:
         index = job.batch_index or 0
         near = Job.objects.filter(batch=job.batch_id, batch_index__in=(index - 1, index + 1))
-        near = near.order_by().only("session_id", "batch_index")
+        near = near.numbered().order_by().only("session_id", "batch_index")
         found = {other.batch_index: other for other in near}
         return found.get(index - 1), found.get(index + 1)
     listed = Job.objects.alias(key=plain("id")).listed().filter(owner=job.owner_id)

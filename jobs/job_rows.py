@@ -37,6 +37,7 @@ class Row:
     is_open: bool  # whether the reader may see what the job is about, and was given
     counts: Counter[str] | None
     length: timedelta | None = None  # how long the batch took, if that is told
+    source: Subject | None = None  # what the batch came from, as the reader may see it
 
     @property
     def batch(self) -> Batch | None:
@@ -63,12 +64,23 @@ class Row:
         return self.batch.pk if self.batch else self.job.session_id
 
     @property
+    def name(self) -> str:
+        """The name by which people know the job, if it has one that the reader may know."""
+        return str(self.job.named or "") if self.is_open and not self.batch else ""
+
+    @property
+    def heading(self) -> str:
+        """Its kind; where all jobs of a batch are of one kind, what tells them apart."""
+        return self.name if self.job.batch and self.name else str(self.job.title)
+
+    @property
     def what(self) -> str:
-        """What distinguishes the job from others of its kind, as far as the reader may know."""
+        """What distinguishes the job from others of its kind, as far as the reader may know; where
+        the heading does, its kind."""
         if self.batch:
             return f"{self.batch.title} · {progress.told(self.counts or Counter())}"
-        if self.job.named and self.is_open:
-            return str(self.job.named)
+        if self.name:
+            return str(self.job.title) if self.job.batch else self.name
         if self.job.subject:
             return self.subject.label if self.subject else HIDDEN
         return ""
@@ -114,7 +126,8 @@ class Row:
 def rows(user: "User", jobs: Sequence[Job], wanted: JobFilter) -> list[Row]:
     """The rows for these jobs of `for_lists`, in a list of those that are wanted, with links and
     labels found for all at once."""
-    subjects = definitions.subjects(user, [job.subject for job in jobs])
+    sources = [job.batch.subject for job in jobs if job.batch]
+    subjects = definitions.subjects(user, [*(job.subject for job in jobs), *sources])
     whole = {job.pk for job in jobs if job.batch and wanted.stands_for_batch(job)}
     counts = progress.of_batches(job.batch for job in jobs if job.batch and job.pk in whole)
     ended = [job.batch for job in jobs if job.batch and _is_told(job.batch, counts)]
@@ -171,7 +184,8 @@ def _row(
     subject = subjects.get(job.subject)
     of_batch = counts.get(job.batch.pk) if job.batch else None
     length = lengths.get(job.batch.pk) if job.batch else None
-    return Row(job, subject, is_open(job, subject, user), of_batch, length)
+    source = subjects.get(job.batch.subject) if job.batch and of_batch else None
+    return Row(job, subject, is_open(job, subject, user), of_batch, length, source)
 
 
 def _is_told(batch: Batch, counts: Mapping[UUID, Counter[str]]) -> bool:

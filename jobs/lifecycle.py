@@ -169,9 +169,11 @@ def submit_batch(
     owner: "User",
     title: str,
     session_ids: Sequence[UUID] | None = None,
+    key: UUID | None = None,
 ) -> Batch:
     """Add a batch and one PENDING job for each payload, in order and in the caller's transaction:
-    all are there, or none. Jobs get the `session_ids` that the caller has chosen, if any.
+    all are there, or none. The batch gets the `key`, and jobs the `session_ids`, that the caller
+    has chosen, if any.
 
     Raises UnknownKind, InvalidPayload naming every fault of the first payload that does not fit, or
     PermanentError for no payload at all.
@@ -179,7 +181,7 @@ def submit_batch(
     if not payloads:
         raise PermanentError("A batch needs at least one record.")
     kind = definitions.job_kind(sub_type)
-    batch = Batch.objects.create(owner=owner, title=title, total=len(payloads))
+    batch = Batch.objects.create(pk=key or uuid4(), owner=owner, title=title, total=len(payloads))
     first = of_batch(sub_type, batch)
     shared = {column: getattr(first, column) for column in SHARED}
     jobs = (

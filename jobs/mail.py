@@ -66,7 +66,8 @@ def about_failure(job: Job, message: str, remedy: str) -> dict[str, Any] | None:
     about = definitions.subjects(job.owner, [job.subject]).get(job.subject)
     what = f"{job.title} of {about.label}" if about else job.title
     if job.batch:
-        what = f"{job.title}, job {(job.batch_index or 0) + 1} of {job.batch.title}"
+        place = Job.objects.numbered().get(pk=job.pk).place.lower()
+        what = f"{job.title}, {place} of {job.batch.title}"
     context = {"job": job, "what": what, "message": message, "remedy": remedy, "settings": settings}
     context["contact"] = contact.administrators()
     letter = Letter(

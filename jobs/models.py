@@ -103,6 +103,7 @@ class Batch(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT)
     title = models.CharField(max_length=300)
+    subject = models.CharField(max_length=100, blank=True, help_text="Id of what it came from.")
     total = models.PositiveIntegerField()
     created_at = models.DateTimeField(default=timezone.now)
     resumed_at = models.DateTimeField(
@@ -189,13 +190,21 @@ class JobQuerySet(models.QuerySet["Job"]):
         """The jobs about that subject, as the index `job_about` says it."""
         return self.filter(subject=subject).exclude(subject="")
 
+    def numbered(self) -> "JobQuerySet":
+        """With `row`, the number of each in the file that its batch came from; empty if none."""
+        kinds = definitions.job_kinds()
+        return self.annotate(
+            row=_by_kind("payload", {kind.sub_type: kind.numbered_by for kind in kinds})
+        )
+
     def for_lists(self) -> "JobQuerySet":
         """With what a row of a list shows: `named` is the name in its payload, `made` the id of
         what it made, `launched` that of the batch that it launched, `row` the number of its row in
         the file that it came from."""
         kinds = definitions.job_kinds()
         return (
-            self.select_related("owner", "batch")
+            self.numbered()
+            .select_related("owner", "batch")
             .defer("payload", "result", "traceback")
             .annotate(
                 named=_by_kind("payload", {kind.sub_type: kind.named_by for kind in kinds}),
@@ -437,6 +446,12 @@ class Job(models.Model):
     @property
     def title(self) -> str:
         return definitions.title_of(self.sub_type)
+
+    @property
+    def place(self) -> str:
+        """Where it stands in its batch, as people count; of jobs that are `numbered`."""
+        row: int | str | None = getattr(self, "row", None)
+        return f"Row {int(row):,}" if row else f"Job {(self.batch_index or 0) + 1:,}"
 
     @property
     def next_try_in(self) -> timedelta:

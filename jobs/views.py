@@ -201,7 +201,7 @@ def _listed_address(job: Job) -> str:
 def _job_for(request: HtmxRequest, session_id: UUID) -> Job:
     """The job without what may be long, if the user may see it."""
     visible = Job.objects.visible_to(request.user).select_related("owner", "batch", "workflow")
-    jobs = visible.defer("payload", "result", "traceback")
+    jobs = visible.numbered().defer("payload", "result", "traceback")
     return get_object_or_404(jobs, session_id=session_id)
 
 

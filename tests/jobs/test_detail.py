@@ -355,7 +355,7 @@ def test_a_job_of_a_batch_says_which_and_leads_to_its_neighbours(
     batch = Batch.objects.create(owner=user, title="Heat stress", total=3)
     jobs = [make_job(user, batch=batch, batch_index=index) for index in range(3)]
     pages = [page_of(signed_in, job) for job in jobs]
-    assert "Job 2 of 3" in pages[1]
+    assert "Job 2 of <a" in pages[1]
     for page, near in zip(pages, [[1], [0, 2], [1]], strict=True):
         links = [
             index for index in range(3) if f'href="{jobs[index].get_absolute_url()}">J' in page

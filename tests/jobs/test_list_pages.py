@@ -214,7 +214,7 @@ def test_jobs_of_a_batch_are_found_one_by_one_by_state(signed_in: Client, user: 
     assert shown(answer) == [batch.jobs.get(batch_index=1)]
     page = text_of(answer)
     assert batch.get_absolute_url() in page
-    assert "job 2<" in page
+    assert "Job 2<" in page
 
 
 def test_a_batch_is_found_by_its_title(signed_in: Client, user: User) -> None:

@@ -751,7 +751,7 @@ def test_the_jobs_of_a_table_are_called_by_their_rows_and_found_by_them(
     drain()
     address = Batch.objects.get().get_absolute_url()
     page = text_of(signed_in.get(address))
-    assert [name in page for name in ("Row 3 Run 1", "Row 4 Run 2", "Row 6 Run 4")] == [True] * 3
+    assert [name in page for name in ("Run 1 Row 3", "Run 2 Row 4", "Run 4 Row 6")] == [True] * 3
     assert "Job 1" not in page
 
     def searched(text: str) -> list[str]:
@@ -768,7 +768,7 @@ def test_the_jobs_of_a_batch_without_a_table_are_counted(
     runs.register_batch(batch=[workflow.record(display_name=name) for name in names], owner=user)
     drain()
     address = Batch.objects.get().get_absolute_url()
-    assert "Job 2 B" in text_of(signed_in.get(address))
+    assert "B Job 2" in text_of(signed_in.get(address))
     found = signed_in.get(address, {"q": "job 2"}).context["rows"]
     assert [row["job"].named for row in found] == ["B"]
 
