@@ -101,12 +101,5 @@ def _record(
     return dict(zip(COLUMNS, values, strict=True))
 
 
-def _row(job: Any) -> int | None:
-    """Which row of the file it is that its batch came from, or which job of the batch."""
-    if job.row or job.batch_index is None:
-        return int(job.row) if job.row else None
-    return int(job.batch_index) + 1
-
-
 def _moment(at: datetime | None) -> str | None:
     return at.isoformat() if at else None

@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 
 from jobs.models import Job, Status
 from registry.kinds.runs import RunRecord, fingerprint_of
-from registry.model_runs import fingerprints, oddities, records, rows
+from registry.model_runs import fingerprints, oddities, origins, records, rows
 from registry.model_runs.columns import JOB, Columns
 from registry.model_runs.fingerprints import Same
 from registry.model_runs.records import Lookup
@@ -46,7 +46,24 @@ class Checker:
             if one.state == State.NEW
         ]
         self._compare(good)
+        self._find_former(checked, [row for _, _, row in read])
         return checked
+
+    def _find_former(self, checked: Sequence[SheetRow], read: Sequence[rows.Row]) -> None:
+        """Tell the rows that stood in another table before: they go on here, unless they were
+        submitted there."""
+        places = [origins.place(*row.former) if any(row.former) else None for row in read]
+        there = origins.find({place for place in places if place}, self._user)
+        for row, place in zip(checked, places, strict=True):
+            former = there.get(place) if place else None
+            if former is None or (self._sheet and former.sheet_id == self._sheet.pk):
+                continue
+            row.former = place
+            why = origins.settled(former, self._sheet)
+            if why and row.state == State.NEW and row.failed_job is None:
+                row.failed_job = origins.failed_job(former)
+                if row.failed_job is None:
+                    mark(row, Same(why))
 
     def _examined(
         self, number: int, cells: list[str], row: rows.Row, named: Mapping[str, Job]
@@ -59,7 +76,8 @@ class Checker:
             placed = [(rows.place(one, row.data, self._columns), one.text) for one in findings]
             # What cannot be read at all is told so, and not what it then lacks.
             faults += [fault for fault in placed if fault[0] not in written or fault[0] < 0]
-        if row.job and row.job not in named:
+        job = named.get(row.job)
+        if row.job and not job:
             text = f"You have no job {row.job}. Clear this cell to register the row as a new run."
             faults.append((self._columns.at((JOB,)), text))
         checked = SheetRow(number=number, cells=cells, faults=faults, state=State.FAULTY)
@@ -69,7 +87,20 @@ class Checker:
             checked.state = State.NEW
             checked.record = records.stored(record)
             checked.fingerprint = fingerprint_of(checked.record)
+            if job and job.sub_type == LODGE and not _of_job(job, checked.fingerprint):
+                self._mend(checked, job)
         return checked
+
+    def _mend(self, row: SheetRow, job: Job) -> None:
+        """Of a row that names a job and says something else than that: it takes the place of the
+        job if that failed, once."""
+        if job.mended_by:
+            row.state, row.record, row.fingerprint = State.FAULTY, None, None
+            text = f"Job {job.session_id} was mended by job {job.mended_by} already. "
+            text += "Clear this cell to register the row as a new run."
+            row.faults = [*row.faults, (self._columns.at((JOB,)), text)]
+        elif job.status == Status.FAILED:
+            row.failed_job = job.session_id
 
     def _named_jobs(self, ids: Iterable[str]) -> dict[str, Job]:
         """The user's jobs that rows name, by the text that names them."""

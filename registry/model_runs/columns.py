@@ -18,7 +18,7 @@ from registry.services.rules import Refused
 MARKER = "_workflow template id"
 ORGANISATION = "requesting organisation id"
 JOB, STATUS, RUN, ERROR = "_job_id", "_job_status", "_model_run_record_id", "_error_info"
-ROW = "_row"  # in the file that faulty rows came from: for people, and passed over when it is read
+ROW, TABLE = "_row", "_table"  # in a file of faulty rows: where they stood, and in which table
 TIME = "execution {} time (YYYY-MM-DD HH:MM:SS+HH:MM)"
 OWN = {
     "display_name": "display name",
@@ -226,7 +226,7 @@ def _key(text: str, layout: Layout) -> tuple[Key, str]:
     """What a column of that header holds, or a warning."""
     plain = " ".join(text.split()).casefold()
     fixed = {header.casefold(): name for name, header in OWN.items()}
-    fixed |= {name: name for name in (ORGANISATION, ROW, *SYSTEM)}
+    fixed |= {name: name for name in (ORGANISATION, ROW, TABLE, *SYSTEM)}
     if plain in fixed:
         return (fixed[plain],), ""
     if found := _DATASET.fullmatch(text):

@@ -53,9 +53,13 @@ def _submitted(fingerprints: Collection[str], user: User) -> dict[str, Same]:
     for chunk in _chunks(fingerprints):
         # Of everybody, for SQLite would read all rows of the user's instead of those few.
         rows = SheetRow.objects.filter(fingerprint__in=chunk).defer("cells", "record", "faults")
-        submitted = [row for row in rows if row.submission]
-        sheets = RunSheet.objects.filter(owner=user).in_bulk({row.sheet_id for row in submitted})
-        matching = [row for row in submitted if row.sheet_id in sheets]
+        own_sheets = RunSheet.objects.filter(owner=user).defer("columns", "warnings")
+        sheets = own_sheets.in_bulk({row.sheet_id for row in rows})
+        matching = [row for row in rows if row.sheet_id in sheets]
+        for row in matching:
+            if row.state == SheetRow.State.NEW:  # to be taken by the job that takes all of them
+                row.submission = sheets[row.sheet_id].launching
+        matching = [row for row in matching if row.submission]
         own = _states({row.session_id for row in matching})
         launches = _states({row.submission for row in matching if row.submission})
         for row in matching:

@@ -7,7 +7,7 @@ from typing import Any
 
 from registry import moments
 from registry.kinds.shape import Path
-from registry.model_runs.columns import MARKER, ORGANISATION, SYSTEM, Columns, Key, Use
+from registry.model_runs.columns import MARKER, ORGANISATION, ROW, SYSTEM, TABLE, Columns, Key, Use
 from registry.model_runs.records import SIDES, Finding
 
 NO_COLUMN = -1
@@ -27,6 +27,7 @@ class Row:
     data: dict[str, Any]
     faults: Faults
     job: str = ""
+    former: tuple[str, str] = ("", "")  # the table and the row where it stood before
 
 
 def read(cells: Sequence[str], columns: Columns) -> Row:
@@ -41,7 +42,8 @@ def read(cells: Sequence[str], columns: Columns) -> Row:
         text = f"This column has no header. Clear the cell. {ASTRAY}"
         return Row({}, [(place, text) for place in astray])
     reader = _Reader(cells, columns)
-    return Row(reader.data(), reader.faults, reader.cell(("_job_id",)))
+    former = reader.cell((TABLE,)), reader.cell((ROW,))
+    return Row(reader.data(), reader.faults, reader.cell(("_job_id",)), former)
 
 
 def place(finding: Finding, data: Mapping[str, Any], columns: Columns) -> int:

@@ -17,13 +17,12 @@ from jobs import batches, lifecycle
 from jobs.models import Batch, Job, Status
 from registry.access import Level
 from registry.model_runs import columns as headers
-from registry.model_runs import fingerprints, records, rows, spreadsheet, waiting
-from registry.model_runs.checking import LODGE, Checker, mark
-from registry.model_runs.columns import ERROR, JOB, ROW, RUN, STATUS, Columns
+from registry.model_runs import keeping, launching, origins, records, rows, spreadsheet, waiting
+from registry.model_runs.checking import LODGE, Checker
+from registry.model_runs.columns import ERROR, JOB, ROW, RUN, STATUS, TABLE, Columns
 from registry.model_runs.records import Lookup
 from registry.model_runs.spreadsheet import Readable
 from registry.models import RunSheet, SheetRow
-from registry.models.sheets import FORCED, WARNED
 from registry.services import rules
 from registry.services.rules import Refused
 
@@ -101,11 +100,13 @@ def mend(*, sheet: RunSheet, number: int, cells: Sequence[str], by: User) -> She
         if row.state == State.SUBMITTED:
             raise Refused(f"Row {number} was submitted meanwhile. Its job tells what became of it.")
         former = row.fingerprint
-        checked = _checked_again(sheet, row, [cell.strip() for cell in cells], checker)
+        if row.state == State.MOVED:
+            raise Refused(f"Row {number} goes on in another table. Mend it there.")
+        checked = _checked_again(held, row, [cell.strip() for cell in cells], checker)
         if former and former != checked.fingerprint:
             for twin in sheet.rows.filter(fingerprint=former, state=State.EXISTING)[:CHUNK]:
-                _checked_again(sheet, twin, twin.cells, checker)
-        _count(held)
+                _checked_again(held, twin, twin.cells, checker)
+        keeping.recount(held)
     return checked
 
 
@@ -119,7 +120,7 @@ def force(*, sheet: RunSheet, by: User, number: int | None = None) -> int:
         if number is not None:
             found = found.filter(number=number)
         count = found.update(state=State.NEW, is_forced=True)
-        _count(held)
+        keeping.recount(held)
     return count
 
 
@@ -130,7 +131,7 @@ def leave_out(*, sheet: RunSheet, by: User) -> int:
         held = _held(sheet)
         found = sheet.rows.filter(state=State.NEW, is_forced=True)
         count = found.update(state=State.EXISTING, is_forced=False)
-        _count(held)
+        keeping.recount(held)
     return count
 
 
@@ -139,10 +140,12 @@ def discard(*, sheet: RunSheet, by: User) -> bool:
     a job checks it, that ends. Raises NotAllowed, or Refused."""
     rules.need_level(by, Level.WRITE)
     with transaction.atomic():
-        held = waiting.hold(sheet)
+        held = keeping.hold(sheet)
+        _need_settled(held)
+        origins.move_back(held)
         sheet.rows.exclude(state=State.SUBMITTED).delete()
         if sheet.rows.exists():
-            _count(held)
+            keeping.recount(held)
             return False
         held.delete()
         return True
@@ -159,18 +162,24 @@ def submit(*, sheet: RunSheet, by: User) -> Submission:
     with transaction.atomic():
         held = _held(sheet)
         retried = _retry(sheet, by)
-        _leave_out_submitted(sheet)
         new = sheet.rows.filter(state=State.NEW)
-        if new.exists():
+        count = new.count()
+        is_small = count <= waiting.AT_ONCE
+        if count and is_small:
+            count -= launching.leave_out_submitted(new, held)
+        if count:
             job = lifecycle.submit(
                 sub_type="MODEL_RUN_BATCH_SUBMIT",
                 payload={"records": [], "sheet": sheet.pk, "name": sheet.file_name},
                 owner=by,
                 subject=sheet.template.handle,
             )
-            count = new.update(state=State.SUBMITTED, submission=job.session_id)
+            if is_small:
+                new.update(state=State.SUBMITTED, submission=job.session_id)
+            else:  # its job does that
+                held.launching = job.session_id
             held.launches.append(str(job.session_id))
-        _count(held)
+        keeping.recount(held)
     if not count and not retried:
         raise Refused("No row of this sheet is left to register.")
     return Submission(job, count, retried)
@@ -182,14 +191,16 @@ def take_back(*, sheet: RunSheet, by: User) -> int:
     Raises NotAllowed."""
     rules.need_level(by, Level.WRITE)
     with transaction.atomic():
-        held = _held(sheet)
+        held = _ready(sheet)
         # Held, so that nobody tries one again meanwhile.
         launches = Job.objects.select_for_update().filter(session_id__in=held.launches)
         taken = list(launches.failed().values_list("session_id", flat=True))
+        if held.launching and not launches.unfinished().filter(session_id=held.launching).exists():
+            held.launching = None
         rows_of = sheet.rows.filter(submission__isnull=False, submission__in=taken)
         count = rows_of.update(state=State.NEW, submission=None)
         held.launches = [one for one in held.launches if UUID(one) not in taken]
-        _count(held)
+        keeping.recount(held)
     return count
 
 
@@ -202,10 +213,14 @@ def faulty(sheet: RunSheet) -> Iterator[list[str]]:
     widest = found.order_by().aggregate(most=Max(cells_of))["most"] or 0
     header = list(sheet.columns) + [""] * (widest - len(sheet.columns))
     names = [text.strip().casefold() for text in header]
-    first, last = ([name] * (name not in names) for name in (ROW, ERROR))
+    first, last = ([one for one in some if one not in names] for some in ((ROW,), (TABLE, ERROR)))
     yield [*first, *header, *last]
     for row in found.defer("record").iterator(CHUNK):
-        filled = {ROW: str(row.number), ERROR: " ".join(told(row.faults, header))}
+        filled = {
+            ROW: str(row.number),
+            TABLE: str(sheet.pk),
+            ERROR: " ".join(told(row.faults, header)),
+        }
         cells = itertools.zip_longest(names, row.cells, fillvalue="")
         own = [filled.get(name, cell) for name, cell in cells]
         yield [filled[name] for name in first] + own + [filled[name] for name in last]
@@ -261,25 +276,32 @@ def _job_rows(jobs: Any, columns: Columns) -> Iterator[list[str]]:
 
 
 def _held(sheet: RunSheet) -> RunSheet:
-    """A sheet that is ready, so that of two who act on it at once the second finds what the first
-    has done. Raises Refused."""
-    held = waiting.hold(sheet)
+    """A sheet that is ready, and of which nothing is being submitted, so that of two who act on it
+    at once the second finds what the first has done. Raises Refused."""
+    held = _ready(sheet)
+    _need_settled(held)
+    return held
+
+
+def _ready(sheet: RunSheet) -> RunSheet:
+    held = keeping.hold(sheet)
     if not held.is_ready:
         raise Refused("This table is still being checked. Wait until that is done.")
     return held
 
 
-def _count(held: RunSheet) -> None:
-    """Count the rows of a sheet anew, after they were changed, and save it."""
-    forced = held.rows.filter(state=State.NEW, is_forced=True)
-    warned = held.rows.filter(warnings__isnull=False)
-    held.tally = held.counts() | {FORCED: forced.count(), WARNED: warned.count()}
-    held.save(update_fields=["tally", "launches"])
+def _need_settled(held: RunSheet) -> None:
+    if held.launching:
+        raise Refused(
+            "What is right in this table is being submitted. Wait until that is done; if it "
+            "failed, retry its job or take its rows back."
+        )
 
 
 def _checked_again(sheet: RunSheet, row: SheetRow, cells: list[str], checker: Checker) -> SheetRow:
     [checked] = checker.check([(row.number, cells)])
     checked.pk, checked.sheet, checked.session_id = row.pk, sheet, row.session_id
+    origins.move(sheet, [checked])
     checked.save()
     return checked
 
@@ -290,25 +312,11 @@ def _retry(sheet: RunSheet, by: User) -> int:
     found = sheet.rows.filter(state=State.RETRY)
     kept = Job.objects.filter(session_id=OuterRef("failed_job"))
     found.exclude(Exists(kept)).update(state=State.NEW, failed_job=None)
+    mended = Job.objects.mended().filter(session_id=OuterRef("failed_job"))
+    found.filter(Exists(mended)).update(
+        state=State.EXISTING, failed_job=None, note="Its job failed, and was mended since."
+    )
     jobs = Job.objects.filter(owner=by, session_id__in=found.values("failed_job"))
     retried = batches.retry_all(jobs, by=by)
     found.update(state=State.SUBMITTED, note="Its job was put back into the queue.")
     return retried
-
-
-def _leave_out_submitted(sheet: RunSheet) -> None:
-    """Find the new rows that were submitted with another sheet since this one was uploaded. What is
-    missed, because it is being submitted at this moment, its job finds."""
-    launches = RunSheet.objects.filter(owner=sheet.owner_id).values_list("launches", flat=True)
-    jobs = Job.objects.filter(session_id__in=list(itertools.chain(*launches)))
-    since = list(jobs.filter(created_at__gt=sheet.created_at).values_list("session_id", flat=True))
-    if not since:
-        return
-    same = SheetRow.objects.filter(submission__isnull=False, submission__in=since)
-    new = sheet.rows.filter(state=State.NEW, is_forced=False)
-    found = list(new.filter(fingerprint__in=same.values("fingerprint")))
-    earlier = fingerprints.earlier({row.fingerprint or "" for row in found}, sheet.owner)
-    left_out = [row for row in found if row.fingerprint in earlier]
-    for row in left_out:
-        mark(row, earlier[row.fingerprint or ""])
-    SheetRow.objects.bulk_update(left_out, ["state", "note", "failed_job"], batch_size=CHUNK)

@@ -1,19 +1,19 @@
 """The jobs of many model runs: checking a table of them, and launching a batch, which makes a job
 for each. Payload and result keys of a launch are wire facts (domain reference, 4.1)."""
 
+from collections.abc import Iterator
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from django.contrib.auth.models import User
-from django.db.models import Case, JSONField, TextField, Value, When
-from django.db.models.functions import Cast, Concat
 from django.urls import reverse
 
-from jobs import batches, definitions, lifecycle
+from jobs import definitions, lifecycle
 from jobs.definitions import Link, Payload, PermanentError
 from jobs.models import Batch, Job
 from jobs.worker import Run
-from registry.model_runs import waiting
+from provena.words import counted
+from registry.model_runs import launching, waiting
 from registry.model_runs.workflows import LodgePayload
 from registry.models import RunSheet, SheetRow
 from registry.services import Refused
@@ -47,23 +47,6 @@ class CheckResult(Payload):
     rows: dict[str, int]
 
 
-# What LodgePayload is for a submitted row. Its record was checked as a whole, and its job does so
-# again.
-PAYLOAD_OF_ROW = Cast(
-    Concat(
-        Value('{"record": '),
-        Cast("record", TextField()),
-        Value(', "revalidate": true, "user_info": "", "once": '),
-        Case(When(is_forced=True, then=Value("false")), default=Value("true")),
-        Value(', "row": '),
-        Cast("number", TextField()),
-        Value("}"),
-        output_field=TextField(),
-    ),
-    JSONField(),
-)
-
-
 @definitions.job(
     type="PROV_LODGE",
     sub_type="MODEL_RUN_BATCH_SUBMIT",
@@ -74,46 +57,38 @@ PAYLOAD_OF_ROW = Cast(
     started_by="submitting a table or a file of model runs",
     named_by="name",
     launches="batch_id",
+    in_pieces=True,
 )
 def submit_batch(run: Run, payload: BatchPayload) -> BatchResult:
     """Launch one job for each record, in order; each is checked by its own job."""
     if payload.sheet:
-        return BatchResult(batch_id=_of_sheet(run, payload.sheet).pk)
+        sheet = RunSheet.objects.select_related("owner").filter(pk=payload.sheet).first()
+        if sheet is None:
+            raise PermanentError(
+                "The table that it was to launch is no longer there.",
+                remedy="Upload the table again and submit that. A retry cannot bring it back.",
+            )
+        return BatchResult(batch_id=launching.launch(run, sheet).pk)
+    return BatchResult(batch_id=_of_records(run, payload).pk)
+
+
+def _of_records(run: Run, payload: BatchPayload) -> Batch:
+    key = uuid5(run.job.session_id, "batch")
+    if there := Batch.objects.filter(pk=key).first():
+        return there  # launched by an attempt before this one
     payloads = [
         LodgePayload(record=record, revalidate=True, user_info=payload.user_info, once=payload.once)
         for record in payload.records
     ]
-    batch = lifecycle.submit_batch(
-        sub_type="MODEL_RUN_PROV_LODGE",
-        payloads=payloads,
-        owner=run.owner,
-        title=_title(len(payloads), payload.name),
-    )
-    return BatchResult(batch_id=batch.pk)
-
-
-def _of_sheet(run: Run, sheet_id: UUID) -> Batch:
-    """Launch what was submitted of a sheet. The database makes the jobs of its rows: a large table
-    needs no memory here, and others wait a moment only."""
-    sheet = RunSheet.objects.filter(pk=sheet_id).first()
-    if sheet is None:
-        raise PermanentError(
-            "The table that it was to launch is no longer there.",
-            remedy="Upload the table again and submit that. A retry cannot bring it back.",
+    lifecycle.advance(run.job, launching.LONGEST)
+    with run.piece(len(payloads), of=len(payloads)):
+        return lifecycle.submit_batch(
+            sub_type="MODEL_RUN_PROV_LODGE",
+            payloads=payloads,
+            owner=run.owner,
+            title=launching.title(len(payloads), payload.name),
+            key=key,
         )
-    submitted = SheetRow.objects.filter(submission=run.job.session_id).order_by("number")
-    return batches.launch(
-        sub_type="MODEL_RUN_PROV_LODGE",
-        rows=submitted,
-        payload=PAYLOAD_OF_ROW,
-        owner=run.owner,
-        title=_title(submitted.count(), sheet.file_name),
-    )
-
-
-def _title(count: int, name: str) -> str:
-    runs = f"{count:,} model run{'s' if count != 1 else ''}"
-    return f"{runs} of {name}" if name else runs
 
 
 @definitions.job(
@@ -144,10 +119,23 @@ def check_sheet(run: Run, payload: CheckPayload) -> CheckResult:
 
 
 def batch_links(user: User, batch: Batch) -> list[Link]:
-    """What is offered for a batch of runs: to its owner its table, with what became of each row."""
+    """What is offered for a batch of runs: to its owner its table, with what became of each row,
+    and the rows of the table that it came from which are not registered yet."""
     if batch.owner_id != user.pk:
         return []
-    return [Link("Download CSV (times in UTC)", reverse("run-batch-csv", args=[batch.pk]))]
+    download = Link("Download CSV (times in UTC)", reverse("run-batch-csv", args=[batch.pk]))
+    return [*_left_over(batch), download]
+
+
+def _left_over(batch: Batch) -> Iterator[Link]:
+    """To the rows that were left in the table of a batch, if there are any."""
+    sheet = RunSheet.objects.filter(pk=batch.subject).first() if batch.subject else None
+    left = sum(sheet.in_state(state) for state in SheetRow.TO_DO) if sheet else 0
+    if sheet and left:
+        rows = counted(left, "row")
+        faulty = sheet.in_state(SheetRow.State.FAULTY)
+        label = f"Mend {rows} left over" if faulty else f"Register {rows} left over"
+        yield Link(label, sheet.get_absolute_url())
 
 
 def launched(user: User, job: Job) -> list[Link]:

@@ -17,6 +17,7 @@ from jobs.models import Job, Status
 from provena import rows as database_rows
 from registry.access import Level
 from registry.model_runs import columns as headers
+from registry.model_runs import keeping, origins
 from registry.model_runs.checking import Checker
 from registry.model_runs.records import Lookup
 from registry.models import RunSheet, SheetPart, SheetRow
@@ -74,7 +75,7 @@ def start_again(*, sheet: RunSheet, by: User) -> None:
     """
     rules.need_level(by, Level.WRITE)
     with transaction.atomic():
-        held = hold(sheet)
+        held = keeping.hold(sheet)
         if held.is_ready:
             return
         job = job_of(held)
@@ -116,15 +117,6 @@ def check(sheet: RunSheet, owner: User, piece: Piece = alone) -> None:
             _write(sheet, part, found)
 
 
-def hold(sheet: RunSheet) -> RunSheet:
-    """The sheet as it is now, which until the transaction ends nobody else changes. Raises Refused
-    if it is gone."""
-    held = RunSheet.objects.select_for_update().filter(pk=sheet.pk).first()
-    if held is None:
-        raise Refused("This table was discarded meanwhile.")
-    return held
-
-
 def _make_known() -> None:
     """PostgreSQL looks at what a table holds about once a minute. Until then it would read all rows
     for the few that say the same as one, for each piece of a large table."""
@@ -150,6 +142,7 @@ def _write(sheet: RunSheet, part: SheetPart, found: list[SheetRow]) -> None:
         raise Gone
     for row in found:
         row.sheet = sheet
+    origins.move(sheet, found)
     values: list[tuple[Any, ...]] = [
         tuple(getattr(row, column) for column in COLUMNS) for row in found
     ]

@@ -104,7 +104,7 @@ def lodge_model_run(run: Run, payload: LodgePayload) -> LodgeResult:
         handle=handle,
         content=_content(handle, record, parts),
         owner=run.owner,
-        system={"session_id": str(run.job.session_id)},
+        system={name: str(run.job.session_id) for name in ("session_id", "registered_by")},
         targets=lookup.keys(),
     )
     relations.lodge(record=item, edges=relations.of_run(run=item, parts=parts))

@@ -52,9 +52,15 @@ class RunSheet(models.Model):
     launches = models.JSONField(
         default=list, help_text="Session ids of the jobs that launch what was submitted of it."
     )
+    launching = models.UUIDField(
+        null=True, help_text="Session id of the job that is taking its new rows into a batch."
+    )
     tally = models.JSONField(
         default=dict,
         help_text="How many rows are in each state, wait, are forced, and look odd.",
+    )
+    moved_from = models.JSONField(
+        default=list, help_text="Ids of the tables whose faulty rows go on in this one."
     )
     created_at = models.DateTimeField(default=timezone.now)
 
@@ -131,6 +137,9 @@ class SheetRow(models.Model):
         RETRY = "RETRY", "To be tried again"
         EXISTING = "EXISTING", "Existing"
         SUBMITTED = "SUBMITTED", "Submitted"
+        MOVED = "MOVED", "Mended elsewhere"
+
+    TO_DO = (State.FAULTY, State.NEW, State.RETRY)  # what its user has not done with yet
 
     sheet = models.ForeignKey(
         RunSheet, on_delete=models.CASCADE, related_name="rows", db_index=False
@@ -153,11 +162,18 @@ class SheetRow(models.Model):
     )
     session_id = models.UUIDField(default=uuid.uuid4, help_text="What its job is to have.")
     failed_job = models.UUIDField(
-        null=True, help_text="Session id of the job that is to be tried again instead."
+        null=True,
+        help_text="Session id of the failed job that is to be tried again instead, or, of a new "
+        "row, whose place its job takes.",
     )
+    moved_to = models.UUIDField(null=True, help_text="Id of the table in which it goes on, mended.")
+    moved_as = models.PositiveIntegerField(null=True, help_text="The number of its row there.")
     submission = models.UUIDField(
         null=True, help_text="Session id of the job that launches the batch it went into."
     )
+
+    former: tuple[uuid.UUID, int] | None = None
+    """Of a row that was just checked: the table and the row where it stood before."""
 
     class Meta:
         ordering = ("number",)

@@ -2,14 +2,14 @@
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import TextField
+from django.db.models import Q, TextField
 from django.db.models.functions import Cast
 from django.utils import timezone
 
 from jobs.models import Job
 from registry import search
 from registry.access import Level
-from registry.models import Item, PersonLink, Relation, SheetRow, Tombstone
+from registry.models import Item, PersonLink, Relation, RunSheet, SheetRow, Tombstone
 from registry.services import rules
 from registry.services.rules import Refused
 
@@ -39,7 +39,10 @@ def dependents(item: Item) -> list[str]:
     waiting = jobs.filter(text__contains=f'"{item.handle}"').values_list("session_id", flat=True)
     found += [f"Job {one}, which names it, has not finished" for one in waiting[: SHOWN + 1]]
     launches = Job.objects.unfinished().filter(sub_type="MODEL_RUN_BATCH_SUBMIT")
-    rows = SheetRow.objects.filter(submission__in=launches.values("session_id"))
+    launched = launches.values("session_id")
+    being = RunSheet.objects.filter(launching__isnull=False, launching__in=launched)
+    new = Q(state=SheetRow.State.NEW, sheet__in=being)
+    rows = SheetRow.objects.filter(Q(submission__in=launched) | new)
     if rows.annotate(text=Cast("record", TextField())).filter(text__contains=f'"{item.handle}"'):
         found.append("A table of model runs that is being launched names it")
     return found if len(found) <= SHOWN else [*found[:SHOWN], "and more"]

@@ -19,7 +19,7 @@ from registry.models import Item, RunSheet, SheetRow
 RECENT = 6
 SHEETS = 3  # tables of runs that wait for their user
 State = SheetRow.State
-TO_DO = (State.FAULTY, State.NEW, State.RETRY)
+TO_DO = SheetRow.TO_DO
 
 
 @require_safe

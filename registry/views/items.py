@@ -36,7 +36,7 @@ def detail(request: HtmxRequest, handle: str) -> HttpResponse:
             request, item.workflow, refresh_url=reverse("item-workflow", args=[handle])
         )
     elif context["reader"].is_run:
-        context |= runs.job_panel(request, item)
+        context |= runs.job_panel(request, item) | runs.origin(request, item)
     return render(request, "registry/item_overview.html", context)
 
 

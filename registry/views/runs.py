@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
 from django_htmx.http import HttpResponseClientRedirect
 
-from jobs import progress
+from jobs import definitions, progress
 from jobs import views as job_views
 from jobs.models import Job, Status, sees_all_jobs
 from provena.http import HtmxRequest, wants_fragment
@@ -25,7 +25,7 @@ from registry.model_runs import columns, explained, records
 from registry.model_runs import services as runs
 from registry.model_runs.columns import Layout
 from registry.model_runs.forms import RunForm
-from registry.models import HANDLE, Item
+from registry.models import HANDLE, Item, RunSheet
 from registry.views import sheets
 from registry.views.common import UNPROCESSABLE, Reader, item_for
 from registry.views.forms import form_page
@@ -143,6 +143,22 @@ def job_of(item: Item) -> Job | None:
     """The job that registered a run, or the last that changed it."""
     session_id = item.system.get("session_id")
     return Job.objects.filter(session_id=session_id).first() if session_id else None
+
+
+def origin(request: HtmxRequest, item: Item) -> dict[str, Any]:
+    """The job that registered a run, where that came from a batch, and for the owner of the table
+    the row that it stands in there."""
+    session_id = item.system.get("registered_by") or item.system.get("session_id")
+    jobs = Job.objects.visible_to(request.user).filter(session_id=session_id, batch__isnull=False)
+    kept = jobs.numbered().select_related("batch").defer("payload", "result")
+    found: Any = kept.first()
+    if found is None:
+        return {}
+    table = definitions.subjects(request.user, [found.batch.subject]).get(found.batch.subject)
+    row = ""
+    if table and found.row and RunSheet.objects.filter(pk=found.batch.subject).exists():
+        row = reverse("run-sheet-row", args=[found.batch.subject, int(found.row)])
+    return {"registering_job": found, "table": table, "table_row": row}
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -12,7 +12,7 @@ from registry import moments, references, services
 from registry.forms import Field
 from registry.kinds.shape import Shape
 from registry.model_runs import explained, sheets
-from registry.model_runs.columns import MARKER, OWN, ROW, SYSTEM, Columns, Key
+from registry.model_runs.columns import MARKER, OWN, ROW, SYSTEM, TABLE, Columns, Key
 from registry.model_runs.explained import OPTIONAL, REQUIRED, Column
 from registry.model_runs.rows import SEPARATOR
 from registry.models import HANDLE, RunSheet, SheetRow
@@ -54,7 +54,7 @@ def _columns(sheet: RunSheet, user: User) -> Columns | None:
 def _shown(sheet: RunSheet, columns: Columns | None) -> list[tuple[int, str]]:
     if columns is None:
         return list(enumerate(sheet.columns))
-    hidden = {(MARKER,), (ROW,), *((name,) for name in SYSTEM[1:]), ()}
+    hidden = {(MARKER,), (ROW,), (TABLE,), *((name,) for name in SYSTEM[1:]), ()}
     return [
         (place, column.title)
         for place, column in enumerate(explained.of(columns))

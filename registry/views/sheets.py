@@ -2,6 +2,7 @@
 it back with what became of each row."""
 
 import re
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -101,7 +102,7 @@ def sheet(request: HtmxRequest, sheet_id: UUID) -> HttpResponse:
     if marked := {State.FAULTY: "faults", WARNED: "warnings"}.get(state):
         shown = sheet_rows.marked_first(shown, rows, marked)
     handle = found.template.handle
-    context = {
+    context: dict[str, Any] = {
         "sheet": found,
         "template": references.named({handle}, request.user)[handle],
         "counts": [(name, counts[name]) for name in State if counts[name]],
@@ -117,7 +118,14 @@ def sheet(request: HtmxRequest, sheet_id: UUID) -> HttpResponse:
         "titles": [title for _, title in shown],
         "rows": [sheet_rows.printed(row, shown) for row in page.rows],
         "launches": _launches(found),
+        "is_launching": found.launching is not None,
+        "moved": counts[State.MOVED],
+        "tables": _tables(found, page.rows),
     }
+    tables = context["tables"]
+    context["came_from"] = [tables[one] for one in found.moved_from if one in tables]
+    for entry in context["rows"]:
+        entry["went_to"] = tables.get(str(entry["row"].moved_to))
     fragment = after and wants_fragment(request)
     name = "_sheet_rows" if fragment else "sheet"
     return render(request, f"registry/runs/{name}.html", context)
@@ -143,6 +151,8 @@ def row(request: HtmxRequest, sheet_id: UUID, number: int) -> HttpResponse:
                 _tell(request, current)
                 return redirect(_next_faulty(found, number))
             context["status"] = UNPROCESSABLE
+    if current.moved_to:
+        context["went_to"] = _own(request).filter(pk=current.moved_to).first()
     context |= {
         "row": current,
         "form": sheet_rows.form_of(found, current, request.user),
@@ -291,6 +301,13 @@ def _tell(request: HtmxRequest, row: SheetRow) -> None:
         messages.warning(request, f"Row {row.number} can be registered. Check: {odd}")
     else:
         messages.success(request, f"Row {row.number} is right now.")
+
+
+def _tables(sheet: RunSheet, rows: Sequence[SheetRow]) -> dict[str, RunSheet]:
+    """The tables from which rows came to this one, and those to which these rows went, by id."""
+    ids = {*sheet.moved_from, *(str(row.moved_to) for row in rows if row.moved_to)}
+    found = RunSheet.objects.filter(owner=sheet.owner_id, pk__in=ids) if ids else []
+    return {str(one.pk): one for one in found}
 
 
 def _launches(sheet: RunSheet) -> list[Job]:

@@ -227,7 +227,7 @@ def test_a_batch_is_downloaded_and_its_failed_row_tried_again_as_it_is(
 def test_a_failed_row_that_was_mended_is_new(workflow: Workflow, user: User, failed: Job) -> None:
     cells = {"_job_id": str(failed.session_id), "display name": "Mended"}
     sheet = load_rows(workflow, user, row_of(workflow, user, cells=cells))
-    assert (only(sheet).state, only(sheet).failed_job) == ("NEW", None)
+    assert (only(sheet).state, only(sheet).failed_job) == ("NEW", failed.session_id)
 
 
 def test_a_job_of_another_user_is_unknown(
@@ -532,6 +532,7 @@ def test_faulty_rows_are_downloaded_as_they_were_separated_and_say_where_they_st
     header, *body = csv.reader(io.StringIO(faulty[1:]), delimiter=separator)
     assert header[0] == "_row"
     assert [row[0] for row in body] == ["5", "6"]
+    assert {row[header.index("_table")] for row in body} == {str(first.pk)}
 
     second = load(faulty, user)
     assert second.warnings == []
