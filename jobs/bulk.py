@@ -55,6 +55,7 @@ class Deed:
     states: tuple[str, ...]
     meaning: str
     act: Callable[..., int]
+    possible: Callable[[JobQuerySet], JobQuerySet]  # those of the jobs that it can be done to
     sub_type: str
     if_asked: tuple[str, ...] = ()  # states that only a filter which names them means
 
@@ -81,7 +82,9 @@ class Deed:
         wanted = self.wanted(chosen)
         if wanted is None:
             return Survey(0, [])
-        found = search.values(wanted, user, "sub_type", "info", limit=COUNT_UP_TO + 1)
+        found = search.values(
+            wanted, user, "sub_type", "info", limit=COUNT_UP_TO + 1, only=self.possible
+        )
         causes = [info or definitions.title_of(sub_type) for sub_type, info in found[:COUNT_UP_TO]]
         return Survey(len(found), _grouped(causes))
 
@@ -133,6 +136,7 @@ RETRY = Deed(
     meaning="They go back into the queue, each as the same job with its history. Those whose "
     "cause has not been mended will fail again.",
     act=batches.retry_all,
+    possible=JobQuerySet.unmended,
     sub_type="RETRY_MATCHING",
     if_asked=(CANCELLED,),
 )
@@ -144,6 +148,7 @@ CANCEL = Deed(
     meaning="Jobs that no worker has begun end as FAILED, and nothing of them is recorded. Those "
     "in progress go on. What is cancelled can be retried.",
     act=batches.cancel_all,
+    possible=JobQuerySet.unfinished,
     sub_type="CANCEL_MATCHING",
 )
 DEEDS = {deed.name: deed for deed in (RETRY, CANCEL)}
@@ -179,10 +184,11 @@ def submit(deed: Deed, chosen: JobFilter, *, by: "User") -> Job:
     in_pieces=True,
 )
 def retry_matching(run: Run, payload: Matching) -> Changed:
-    """Put all failed jobs that match a filter back into the queue."""
+    """Put all failed jobs that match a filter back into the queue, but for those that were
+    mended."""
     # Those that fail again after it are not the ones that were meant.
     since = run.job.created_at
-    return _do(run, RETRY, payload, lambda jobs: jobs.filter(finished_at__lte=since))
+    return _do(run, RETRY, payload, lambda jobs: jobs.unmended().filter(finished_at__lte=since))
 
 
 @job(

@@ -17,7 +17,7 @@ def say_where_batches_came_from(apps, schema_editor):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("jobs", "0010_mended_jobs"),
+        ("jobs", "0011_mended_jobs"),
         ("registry", "0008_tables_checked_in_pieces"),
     ]
 

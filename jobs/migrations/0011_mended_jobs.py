@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("jobs", "0009_list_indexes"),
+        ("jobs", "0010_cancelled_jobs"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
