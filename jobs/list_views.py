@@ -39,6 +39,9 @@ def job_list(request: HtmxRequest) -> HttpResponse:
         if elsewhere := _better_address(request, wanted):
             return redirect(elsewhere)
     found = Found([]) if faults else _found(request, wanted, place)
+    is_vain = not found.jobs and found.next is None and place.below is not None
+    if is_vain and place.top is None and not wants_fragment(request):
+        return redirect(_address(wanted))  # nothing is left there; the newest jobs are of more use
     context = _listed(request, wanted, place, found)
     if not wants_fragment(request):
         return render(request, "jobs/job_list.html", context | _form(request, wanted, found))
@@ -71,11 +74,7 @@ def _found(request: HtmxRequest, wanted: JobFilter, place: Place) -> Found:
             limit=MOST_AT_ONCE,
             look=FURTHER_BACK * search.LOOK,
         )
-    found = search.page(wanted, request.user, below=place.below, limit=PAGE_SIZE)
-    if place.below is not None and not found.jobs and found.next is None and not place.top:
-        # Behind a stale link nothing is left; the newest jobs are of more use.
-        found = search.page(wanted, request.user, limit=PAGE_SIZE)
-    return found
+    return search.page(wanted, request.user, below=place.below, limit=PAGE_SIZE)
 
 
 def _listed(request: HtmxRequest, wanted: JobFilter, place: Place, found: Found) -> dict[str, Any]:

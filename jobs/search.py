@@ -80,7 +80,7 @@ def page(
     `down_to`, from which the next page goes on."""
     low, high = _range(wanted, below)
     parts = _parts(wanted, user, max(low or 0, down_to) or None, high)
-    floor, made = _floor(parts, look or _bound(wanted)) if _asks_rows(wanted) else (None, None)
+    floor, made = _floor(parts, wanted, look or _bound(wanted))
     jobs = _newest(parts, wanted, user, limit + 1, floor)
     if len(jobs) > limit:
         return Found(jobs[:limit], next=jobs[limit - 1].pk)
@@ -92,7 +92,7 @@ def newer(wanted: JobFilter, user: "User | None", than: int, limit: int) -> int:
     if not Job.objects.filter(pk__gt=than).exists():
         return 0  # which is asked most of the time, so it costs least
     parts = _parts(wanted, user, than + 1, None)
-    floor, _ = _floor(parts, _bound(wanted)) if _asks_rows(wanted) else (None, None)
+    floor, _ = _floor(parts, wanted, _bound(wanted))
     found = [_wanted(part, wanted, user, floor).values_list("pk")[:limit] for part in parts]
     return min(sum(len(keys) for keys in found), limit)
 
@@ -104,7 +104,7 @@ def beside(wanted: JobFilter, user: "User | None", key: int) -> tuple[Any | None
     above = _parts(wanted, user, max(low or 0, key + 1), high)
     below = _parts(wanted, user, low, key if high is None else min(high, key))
     ceiling = floor = None
-    if _asks_rows(wanted):
+    if any(_asks_rows(part, wanted) for part in (*above, *below)):
         ceiling, floor = _around(above, below, key, _bound(wanted))
     sides = Q(pk__in=[])
     for part in above:
@@ -241,10 +241,10 @@ def _indexed(wanted: JobFilter, user: "User | None") -> list[_Part]:
     return [_Part(jobs, "id")] if everybodys else [_Part(jobs.listed()), _Part(jobs.unlisted())]
 
 
-def _asks_rows(wanted: JobFilter) -> bool:
-    """True where an index does not tell all that is wanted, so that many rows may be looked at."""
-    is_indexed = set(wanted.status) - {Status.FAILED, CANCELLED} in (set(), set(UNFINISHED))
-    return bool(wanted.to_payload().keys() - {"user", "mine", "status" if is_indexed else ""})
+def _asks_rows(part: _Part, wanted: JobFilter) -> bool:
+    """True where its index does not tell all that is wanted, so that many rows may be looked at."""
+    told = {"user", "mine", "status"} if part.tells_state else {"user", "mine"}
+    return bool(wanted.to_payload().keys() - told)
 
 
 def _bound(wanted: JobFilter) -> int:
@@ -269,11 +269,15 @@ def _newest(
     return sorted(found, key=lambda job: -job.pk)[:number]
 
 
-def _floor(parts: Sequence[_Part], look: int) -> tuple[int | None, datetime | None]:
-    """The id and the time of the last job that is looked at; None where that is the last of all."""
+def _floor(
+    parts: Sequence[_Part], wanted: JobFilter, look: int
+) -> tuple[int | None, datetime | None]:
+    """The id and the time of the last job that is looked at; None where that is the last of all, or
+    no rows are asked."""
     lasts = Q(pk__in=[])
     for part in parts:
-        lasts |= Q(pk=Subquery(part.newest(None).values("pk")[look - 1 : look]))
+        if _asks_rows(part, wanted):
+            lasts |= Q(pk=Subquery(part.newest(None).values("pk")[look - 1 : look]))
     found = Job.objects.filter(lasts).values_list("pk", "created_at")
     return max(found, default=(None, None), key=lambda row: row[0])
 

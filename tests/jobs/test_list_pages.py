@@ -495,6 +495,17 @@ def test_filters_cost_the_same_at_any_length(
         assert news(signed_in, same).status_code == 204
 
 
+def test_a_link_behind_all_jobs_leads_to_the_newest_ones(
+    signed_in: Client, user: User, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    first, *_ = [make_job(user, payload={"note": "needle"}) for _ in range(3)]
+    # session, user, ids of the window, how far to look, two parts
+    with django_assert_num_queries(6):
+        answer = signed_in.get(f"/jobs/?{COMBINED}&after={first.pk}")
+    assert signed_in.get(answer["Location"]).context["rows"]
+    assert "after=" not in answer["Location"]
+
+
 def test_staff_pay_for_their_rights_once(
     staff: Client, user: User, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:

@@ -220,9 +220,7 @@ def test_every_filter_walks_its_index(crowd: Batch, rare: User, sue: User) -> No
     for wanted, name, indexes in WALKS:
         for below in (None, first + ROWS // 2):
             parts = search._parts(wanted, viewers[name], None, below)
-            floor, _ = search._floor(parts, FEW)
-            if not search._asks_rows(wanted):
-                floor = None
+            floor, _ = search._floor(parts, wanted, FEW)
             for part, index in zip(parts, indexes, strict=True):
                 found = search._wanted(part, wanted, viewers[name], floor).for_lists()[:26]
                 named = index if below or "KEY" not in index else "SCAN jobs_job"
