@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -39,17 +40,17 @@ class Row:
     length: timedelta | None = None  # how long the batch took, if that is told
     source: Subject | None = None  # what the batch came from, as the reader may see it
 
-    @property
+    @cached_property
     def batch(self) -> Batch | None:
         """The batch for which the row stands."""
         batch: Batch | None = self.job.batch if self.counts else None
         return batch
 
-    @property
+    @cached_property
     def url(self) -> str:
         return str((self.batch or self.job).get_absolute_url())
 
-    @property
+    @cached_property
     def status(self) -> str:
         """Of a batch all states in one; of a failed job that somebody cancelled or mended, that."""
         return progress.combined(self.counts) if self.counts else str(self.job.shown)
@@ -63,7 +64,7 @@ class Row:
     def id(self) -> UUID:
         return self.batch.pk if self.batch else self.job.session_id
 
-    @property
+    @cached_property
     def name(self) -> str:
         """The name by which people know the job, if it has one that the reader may know."""
         return str(self.job.named or "") if self.is_open and not self.batch else ""
@@ -73,7 +74,7 @@ class Row:
         """Its kind; where all jobs of a batch are of one kind, what tells them apart."""
         return self.name if self.job.batch and self.name else str(self.job.title)
 
-    @property
+    @cached_property
     def what(self) -> str:
         """What distinguishes the job from others of its kind, as far as the reader may know; where
         the heading does, its kind."""
@@ -85,7 +86,7 @@ class Row:
             return self.subject.label if self.subject else HIDDEN
         return ""
 
-    @property
+    @cached_property
     def why(self) -> str:
         """The first line of why it failed, or of why its latest attempt did."""
         told = "" if self.counts or self.job.status == Status.SUCCEEDED else self.job.info
@@ -103,7 +104,7 @@ class Row:
     def took(self) -> timedelta | None:
         return self.length if self.counts else self.job.ran
 
-    @property
+    @cached_property
     def launched(self) -> str:
         """The address of the batch that the job launched, if it did."""
         return reverse("batch-detail", args=[self.job.launched]) if self.job.launched else ""

@@ -2,6 +2,7 @@
 
 import uuid
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from django.conf import settings
@@ -126,11 +127,12 @@ class Batch(models.Model):
         return reverse("batch-detail", args=[self.pk])
 
 
-def _by_kind(column: str, places: dict[str, str]) -> Case:
+@lru_cache(maxsize=16)
+def _by_kind(column: str, places: tuple[tuple[str, str], ...]) -> Case:
     """The text that stands in JSON at a place that depends on the sub type; empty if none does."""
     cases = [
         When(sub_type=sub_type, then=KT(f"{column}__{place}"))
-        for sub_type, place in places.items()
+        for sub_type, place in places
         if place
     ]
     return Case(*cases, default=Value(""), output_field=models.TextField())
@@ -194,7 +196,7 @@ class JobQuerySet(models.QuerySet["Job"]):
         """With `row`, the number of each in the file that its batch came from; empty if none."""
         kinds = definitions.job_kinds()
         return self.annotate(
-            row=_by_kind("payload", {kind.sub_type: kind.numbered_by for kind in kinds})
+            row=_by_kind("payload", tuple((kind.sub_type, kind.numbered_by) for kind in kinds))
         )
 
     def for_lists(self) -> "JobQuerySet":
@@ -207,10 +209,11 @@ class JobQuerySet(models.QuerySet["Job"]):
             .select_related("owner", "batch")
             .defer("payload", "result", "traceback")
             .annotate(
-                named=_by_kind("payload", {kind.sub_type: kind.named_by for kind in kinds}),
-                made=_by_kind("result", {kind.sub_type: kind.makes for kind in kinds}),
-                row=_by_kind("payload", {kind.sub_type: kind.numbered_by for kind in kinds}),
-                launched=_by_kind("result", {kind.sub_type: kind.launches for kind in kinds}),
+                named=_by_kind("payload", tuple((kind.sub_type, kind.named_by) for kind in kinds)),
+                made=_by_kind("result", tuple((kind.sub_type, kind.makes) for kind in kinds)),
+                launched=_by_kind(
+                    "result", tuple((kind.sub_type, kind.launches) for kind in kinds)
+                ),
             )
         )
 
