@@ -1,14 +1,14 @@
 // The list of jobs keeps itself up to date: rows change in their places, new jobs are told above.
-// It asks often while a job that is shown is unfinished, seldom else (one that failed may be retried
-// from elsewhere), and never while nobody looks.
+// It asks often while a job that is shown is unfinished, less often the longer nothing changes,
+// seldom else (one that failed may be retried from elsewhere), and never while nobody looks.
 "use strict";
 
 {
-  const OFTEN = 2000, SELDOM = 10000; // milliseconds
+  const OFTEN = 2000, RARELY = 6000, SELDOM = 10000; // milliseconds
   const MOST = 3000; // characters of an address that name rows
   const toggle = document.getElementById("pause");
   let isPaused = sessionStorage.getItem("jobs-paused") === "yes";
-  let waiting, isAsking = false;
+  let waiting, isAsking = false, often = OFTEN;
 
   const all = (rows) => [...document.querySelectorAll(`#job-list ${rows}`)];
   const moving = () => all("[data-moves]");
@@ -16,7 +16,8 @@
   function plan() {
     clearTimeout(waiting);
     if (isPaused || document.hidden || isAsking) return;
-    waiting = setTimeout(look, moving().length ? OFTEN : SELDOM);
+    const length = moving().length ? often : SELDOM;
+    waiting = setTimeout(look, length * (0.9 + 0.2 * Math.random())); // pages opened together part
   }
 
   // The rows to ask about: those that move, and of the others those next to what is in sight.
@@ -40,6 +41,7 @@
       known.set("new", place.querySelector("[data-new]")?.dataset.new || "0");
     }
     isAsking = true;
+    often = Math.min(1.5 * often, RARELY);
     const done = () => { isAsking = false; plan(); };
     htmx.ajax("GET", `${place.dataset.news}&${known}`, { target: "#new-jobs", swap: "innerHTML" }).then(done, done);
   }
@@ -57,7 +59,7 @@
   });
   document.addEventListener("visibilitychange", () => { if (document.hidden) clearTimeout(waiting); else look(); });
   window.addEventListener("pageshow", (event) => { if (event.persisted) look(); });
-  document.addEventListener("htmx:afterSettle", plan);
+  document.addEventListener("htmx:afterSettle", () => { often = OFTEN; plan(); }); // there was news
 
   // What tells more on hover lies above the link of its row, and opens it all the same.
   document.addEventListener("click", (event) => {
