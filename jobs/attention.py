@@ -62,8 +62,7 @@ def of_user(user: "User") -> Attention:
     batches = list(Batch.objects.filter(owner=user)[:BATCHES])
     counts = progress.of_batches(batches)
     failed = list(_light(own.failed_by_itself().unmended().filter(batch=None))[: SHOWN + 1])
-    unfinished = _light(own.unfinished())[:LOOKED_AT]
-    under_way = [job for job in unfinished if job.batch_id is None][:SHOWN]
+    under_way = list(alone(own))
     subjects = definitions.subjects(user, [job.subject for job in [*failed, *under_way]])
     reasons = stuck.explain(under_way)
 
@@ -81,6 +80,12 @@ def of_user(user: "User") -> Attention:
         under_way=_latest(busy + of_jobs(under_way)),
         more=len(failed) + len(ill) > SHOWN,
     )
+
+
+def alone(own: JobQuerySet) -> JobQuerySet:
+    """The newest of the jobs that are under way and in no batch, of the last LOOKED_AT that are."""
+    latest = own.unfinished().values("pk")[:LOOKED_AT]
+    return _light(Job.objects.filter(pk__in=latest, batch=None))[:SHOWN]
 
 
 _ENDED = (Status.SUCCEEDED, Status.FAILED)

@@ -15,7 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from jobs import batch_views, lifecycle, progress, search, stuck, tallies, timings
+from jobs import attention, batch_views, lifecycle, progress, search, stuck, tallies, timings
 from jobs.details import neighbours
 from jobs.filters import JobFilter
 from jobs.models import UNFINISHED, Batch, Job, Workflow
@@ -141,7 +141,8 @@ def test_every_hot_query_uses_its_index(crowd: Batch, user: User, rare: User) ->
     [waiting] = batch_views.in_turn(crowd.jobs.all(), listed("PENDING", now))
     check_queryset(waiting.order_by("batch_index")[:26], "job_batch_unfinished")
     jobs = Job.objects.visible_to(rare)
-    check_queryset(jobs.unfinished()[:6], "job_unfinished")
+    for own in (jobs, Job.objects.visible_to(user)):
+        check(*attention.alone(own).query.sql_with_params(), "job_unfinished", sorts=True)
     check_queryset(jobs.failed_by_itself()[:6], "job_failed")
     due = Job.objects.waiting().filter(queue="provena", run_after__lte=now)
     check_queryset(due.order_by("run_after", "id")[:1], "job_waiting")
