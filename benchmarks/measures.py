@@ -32,6 +32,7 @@ class Size:
     items: int = 100_000
     runs: int = 10_000
     relations: int = 1_000_000
+    pages: int = 200
 
 
 QUICK = Size(
@@ -222,6 +223,27 @@ def operations(bench: Bench) -> None:
             bench.add("operations", engine, what, "ms", values)
 
 
+def polling(bench: Bench) -> None:
+    """Jobs per second of a cluster alone, and beside open pages, by turns."""
+    kept: dict[tuple[str, str, str], list[float]] = {}
+    for turn in range(bench.size.rounds):
+        for engine in bench.engines:
+            rates: dict[int, float] = {}
+            for pages in (0, bench.size.pages) if turn % 2 == 0 else (bench.size.pages, 0):
+                figures = bench.probe(
+                    "polling", engine, database="polling", pages=pages, seconds=bench.size.seconds
+                )
+                for what, values in figures.items():
+                    named = f"{what}, {pages} pages"
+                    kept.setdefault((engine, named, _unit(what)), []).extend(values)
+                rates[pages] = sum(figures.get("jobs per second", []))
+            if all(rates.values()):
+                ratio = rates[bench.size.pages] / rates[0]
+                kept.setdefault((engine, "beside pages / alone", "x"), []).append(ratio)
+    for (engine, what, unit), values in sorted(kept.items()):
+        bench.add("polling", engine, what, unit, values)
+
+
 MEASURES: dict[str, Callable[[Bench], None]] = {
     "lifecycle": lifecycle,
     "idle": idle,
@@ -234,7 +256,13 @@ MEASURES: dict[str, Callable[[Bench], None]] = {
     "batch": batch,
     "lineage": lineage,
     "operations": operations,
+    "polling": polling,
 }
+
+
+def _unit(what: str) -> str:
+    """The unit of a figure, if its name begins with one."""
+    return "ms" if what.startswith(("ms ", "CPU ms ")) else ""
 
 
 def _turn(bench: Bench, turn: int) -> Iterator[tuple[str, str]]:

@@ -137,7 +137,15 @@ def main() -> None:
     name, options = sys.argv[1:]
     probes: list[Callable[..., Figures]] = [prepare, lifecycle, idle, cpu, locked]
     if name not in {probe.__name__ for probe in probes}:
-        from benchmarks import items, job_filters, lineage, operations, rows, runs  # noqa: PLC0415 - they need our tables
+        from benchmarks import (  # noqa: PLC0415 - they need our tables
+            items,
+            job_filters,
+            lineage,
+            operations,
+            polling,
+            rows,
+            runs,
+        )
 
         probes = [
             rows.submit,
@@ -148,6 +156,7 @@ def main() -> None:
             runs.bare,
             lineage.lineage,
             operations.operations,
+            polling.polling,
         ]
     chosen = next(probe for probe in probes if probe.__name__ == name)
     print(json.dumps(chosen(**json.loads(options))))

@@ -108,6 +108,14 @@ def _targets() -> list[Target]:
                 "upstream, depth 10 <= 30 ms of SQL", "lineage", database, "SQL, depth 10: up", 30
             ),
             Target("home and workers p95 <= 50 ms", "operations", database, "page", 50, of=_p95),
+            Target(
+                "open pages slow the workers by at most a tenth",
+                "polling",
+                database,
+                "beside pages / alone",
+                0.9,
+                at_least=True,
+            ),
             Target("lineage of a hub <= 300 ms", "lineage", database, "page: a hub", 300, of=_p95),
         ]
     return [

@@ -76,14 +76,14 @@ def fill(rows: int, ended: datetime | None = None) -> None:
         "attempt": 1,
     }
     users = [owner(), *others]
-    _copy(users, rows - WAITING - RUNNING, status=Status.SUCCEEDED, **done)
-    _copy(users, WAITING)
-    _copy(users, RUNNING, status=Status.IN_PROGRESS, **running)
+    copy(users, rows - WAITING - RUNNING, status=Status.SUCCEEDED, **done)
+    copy(users, WAITING)
+    copy(users, RUNNING, status=Status.IN_PROGRESS, **running)
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE" if connection.vendor == "sqlite" else "VACUUM ANALYZE")
 
 
-def _copy(users: list[User], number: int, **values: Any) -> None:
+def copy(users: list[User], number: int, **values: Any) -> None:
     """Make `number` jobs like the one that `values` describe, owned by `users` in turn."""
     session_id, series = "gen_random_uuid()", "generate_series(1, %s) AS s(n)"
     if connection.vendor == "sqlite":
