@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db import connection
-from django.test import Client
+from django.db import connection, transaction
+from django.test import Client, TransactionTestCase
 
 from jobs.models import Job
 from registry import services
@@ -99,6 +99,26 @@ def django_db_modify_db_settings(tmp_path_factory: pytest.TempPathFactory) -> No
         file = tmp_path_factory.mktemp("database") / "test.sqlite3"
         settings.DATABASES["default"].setdefault("TEST", {})["NAME"] = str(file)
         connection.settings_dict["TEST"]["NAME"] = str(file)
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None) -> Iterator[None]:
+    """The test database, which tests that commit leave empty by `empty_tables`."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", empty_tables)
+        yield
+
+
+def empty_tables(_: TransactionTestCase) -> None:
+    """Delete all rows, but for those of `migrate`: the content types and permissions.
+
+    Django truncates and then makes these anew. That takes 20 times as long, and servers that
+    tests share remember them.
+    """
+    names = connection.introspection.django_table_names(only_existing=True, include_views=False)
+    with transaction.atomic(), connection.cursor() as cursor:  # keys are checked at its end
+        for name in set(names) - {"django_content_type", "auth_permission"}:
+            cursor.execute(f"DELETE FROM {connection.ops.quote_name(name)}")
 
 
 @pytest.fixture(scope="session")
