@@ -1,6 +1,8 @@
-"""A real Chromium against a real server. Each test has its own rows and its own context."""
+"""A real Chromium against a real server, both started once. Each test has its own rows and its own
+context."""
 
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -32,11 +34,22 @@ def browser() -> Iterator[Browser]:
         running.close()
 
 
+@pytest.fixture(scope="session")
+def address(
+    django_db_setup: None, static_files: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """Where the site is. All that its server knows of a test is in the database."""
+    running = Stack(tmp_path_factory.mktemp("site"), static_files)
+    yield running.start_web()
+    running.stop()
+
+
 @pytest.fixture
-def open_page(browser: Browser, stack: Stack) -> Iterator[Callable[..., Page]]:
+def open_page(
+    browser: Browser, address: str, transactional_db: None
+) -> Iterator[Callable[..., Page]]:
     """Open a page of the running site, signed in if a user is given. A script error or a breach of
     the content security policy fails the test."""
-    address = stack.start_web()
     contexts: list[BrowserContext] = []
     faults: list[str] = []
 
@@ -52,7 +65,7 @@ def open_page(browser: Browser, stack: Stack) -> Iterator[Callable[..., Page]]:
         page.on("console", note)
         page.on("pageerror", lambda error: faults.append(str(error)))
         if user:
-            sign_in(page, user)
+            sign_in(page, user, address)
         return page
 
     yield open_page
@@ -85,12 +98,11 @@ def open_pages(
     return visit
 
 
-def sign_in(page: Page, user: User) -> None:
-    """Give the browser a session of the user. That the form works is a test of its own."""
+def sign_in(page: Page, user: User, address: str) -> None:
+    """Give the browser a session of the user, at the address of a site. That the form works is a
+    test of its own."""
     client = Client()
     client.force_login(user)
     name = settings.SESSION_COOKIE_NAME
-    page.goto("/account/login/")
-    address = page.url.removesuffix("account/login/")
     page.context.add_cookies([{"name": name, "value": client.cookies[name].value, "url": address}])
     page.goto("/")

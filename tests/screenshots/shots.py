@@ -120,7 +120,7 @@ class Photographer:
             context.set_default_timeout(20_000)
             if who:
                 page = context.new_page()
-                sign_in(page, User.objects.get(username=who))
+                sign_in(page, User.objects.get(username=who), self._address)
                 page.close()
             self._contexts[who] = context
         return self._contexts[who]
