@@ -16,6 +16,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import connection, transaction
 from django.test import Client, TransactionTestCase
+from pytest_django import DjangoDbBlocker
 
 from jobs.models import Job
 from registry import services
@@ -134,20 +135,31 @@ def static_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return data / "static"
 
 
+@pytest.fixture(scope="module")
+def shared_db(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """A transaction around all tests of a module: they find in it what fixtures of the module made,
+    as it was, because each test rolls back what it did itself. Side by side, such a module is to be
+    one piece: `pytest.mark.xdist_group`. Not for tests that commit."""
+    with django_db_blocker.unblock(), transaction.atomic():
+        yield
+        transaction.set_rollback(True)
+
+
 @pytest.fixture
 def make_user(db: None) -> Callable[..., User]:
+    """`new_user`, where there is a database."""
+    return new_user
+
+
+def new_user(username: str = "ana", *, linked: bool = True, **fields: Any) -> User:
     """Make a user; `linked` ones have a Person and may register anything."""
-
-    def make(username: str = "ana", *, linked: bool = True, **fields: Any) -> User:
-        fields.setdefault("email", f"{username}@example.org")
-        user = User.objects.create_user(username, password="secret-of-tests", **fields)
-        if linked:
-            content = PERSON | {"display_name": f"Person of {username}"}
-            person = services.register(subtype="PERSON", content=content, owner=user)
-            services.link_person(user=user, person=person)
-        return user
-
-    return make
+    fields.setdefault("email", f"{username}@example.org")
+    user = User.objects.create_user(username, password="secret-of-tests", **fields)
+    if linked:
+        content = PERSON | {"display_name": f"Person of {username}"}
+        person = services.register(subtype="PERSON", content=content, owner=user)
+        services.link_person(user=user, person=person)
+    return user
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -21,6 +20,7 @@ from jobs.filters import JobFilter
 from jobs.models import UNFINISHED, Batch, Job, Workflow
 from jobs.stuck import LATELY
 from provena.paging import keyset
+from tests.conftest import new_user
 from tests.jobs.test_list_filters import sue
 
 __all__ = ["sue"]
@@ -47,16 +47,21 @@ STATUS = """CASE WHEN n % 20000 IN (1, 2) THEN 'PENDING' WHEN n % 20000 = 3 THEN
     ELSE 'SUCCEEDED' END"""
 
 
-@pytest.fixture
-def rare(make_user: Callable[..., User]) -> User:
+@pytest.fixture(scope="module")
+def user(shared_db: None) -> User:
+    return new_user()
+
+
+@pytest.fixture(scope="module")
+def rare(shared_db: None) -> User:
     """Somebody with few jobs, all of them long ago."""
-    return make_user("rare", linked=False)
+    return new_user("rare", linked=False)
 
 
-@pytest.fixture
-def crowd(user: User, rare: User, make_user: Callable[..., User]) -> Batch:
+@pytest.fixture(scope="module")
+def crowd(user: User, rare: User) -> Batch:
     """Many jobs of two users, half of them in one batch, and the oldest hundred of a third."""
-    other = make_user("ben", linked=False)
+    other = new_user("ben", linked=False)
     batch = Batch.objects.create(owner=user, title="t", total=ROWS // 2)
     sqlite = connection.vendor == "sqlite"
     numbers = (
@@ -80,6 +85,7 @@ def crowd(user: User, rare: User, make_user: Callable[..., User]) -> Batch:
         )
         if not sqlite:
             cursor.execute("ANALYZE jobs_job")
+            connection.check_constraints()  # once here, or after each test
     return batch
 
 
