@@ -187,7 +187,7 @@ def test_show_job_tells_everything(run: Run, user: User, make_item: Callable[...
     assert json.loads(line)["result"] == job.result
 
 
-@pytest.mark.parametrize("bad", ["7", "not-an-id", str(uuid.uuid4())])
+@pytest.mark.parametrize("bad", ["7", "not-an-id", str(uuid.UUID(int=7))])
 def test_show_job_names_an_id_that_is_none(run: Run, bad: str) -> None:
     with pytest.raises(CommandError, match=bad):
         run("show_job", bad)
