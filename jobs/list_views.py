@@ -41,7 +41,7 @@ def job_list(request: HtmxRequest) -> HttpResponse:
     found = Found([]) if faults else _found(request, wanted, place)
     is_vain = not found.jobs and found.next is None and place.below is not None
     if is_vain and place.top is None and not wants_fragment(request):
-        return redirect(_address(wanted))  # nothing is left there; the newest jobs are of more use
+        return redirect(address(wanted))  # nothing is left there; the newest jobs are of more use
     context = _listed(request, wanted, place, found)
     if not wants_fragment(request):
         return render(request, "jobs/job_list.html", context | _form(request, wanted, found))

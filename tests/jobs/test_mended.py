@@ -51,7 +51,7 @@ def test_a_mended_job_is_retried_by_nobody(user: User, admin_user: User) -> None
     with pytest.raises(NotPossible, match=f"job {other.session_id} took its place"):
         lifecycle.retry(job, by=user)
     assert batches.retry_all(Job.objects.all(), by=user) == 0
-    assert bulk.RETRY.number(JobFilter(), user) == 0
+    assert bulk.RETRY.survey(JobFilter(), user).number == 0
     bulk.submit(bulk.RETRY, JobFilter(), by=user)
     drain()
     with pytest.raises(CommandError, match=str(other.session_id)):

@@ -25,5 +25,5 @@ def drop(apps: Any, schema_editor: Any) -> None:
 
 
 class Migration(migrations.Migration):
-    dependencies = [("jobs", "0009_list_indexes")]
+    dependencies = [("jobs", "0011_mended_jobs")]
     operations = [migrations.RunPython(create, drop)]
