@@ -21,8 +21,10 @@ pytestmark = pytest.mark.django_db
 
 
 def failed(user: User, **fields: Any) -> Job:
+    """A job that failed by itself."""
     job = submit(user, **fields)
     lifecycle.cancel(job, by=user)
+    Job.objects.filter(pk=job.pk).update(cancelled_by=None, cancelled_at=None)
     job.refresh_from_db()
     return job
 

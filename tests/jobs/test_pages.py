@@ -238,8 +238,8 @@ def test_the_list_costs_the_same_at_any_length(
     drain()
     for _ in range(rows):
         make_job(user, subject=item.handle)
-    # session, user, the page of jobs, their subjects
-    with django_assert_num_queries(4):
+    # session, user, the page of jobs, their subjects, in which states there are any
+    with django_assert_num_queries(5):
         signed_in.get("/jobs/")
 
 
@@ -251,6 +251,7 @@ def test_batches_cost_two_queries_more_however_many(
         batch = Batch.objects.create(owner=user, title="t", total=2)
         make_job(user, batch=batch, batch_index=0)
         make_job(user, batch=batch, batch_index=1)
-    # session, user, the page of jobs, the batches' counts, when those that have ended did
-    with django_assert_num_queries(5):
+    # session, user, the page of jobs, the batches' counts, when those that have ended did, in which
+    # states there are any
+    with django_assert_num_queries(6):
         signed_in.get("/jobs/")
