@@ -41,7 +41,7 @@ def filters(rows: int) -> Figures:
     """Milliseconds of a request for the list, by filter, of the first page and of a deep one, and
     of a look for news that finds none."""
     call_command("collectstatic", interactive=False, verbosity=0)  # the page names hashed files
-    _fill(rows)
+    fill(rows)
     return asked(rows)
 
 
@@ -105,7 +105,8 @@ def _times(client: Client, address: str, statuses: Sequence[int] = (200, 302)) -
     return samples[1:]  # templates are read once
 
 
-def _fill(rows: int) -> None:
+def fill(rows: int) -> None:
+    """So many jobs of many kinds, states and owners, some in batches."""
     users = [owner(), *(User.objects.create(username=f"other{n}") for n in range(1, USERS))]
     User.objects.create(username="staff", is_staff=True, is_superuser=True)
     rare = User.objects.create(username=RARE)

@@ -33,6 +33,7 @@ class Size:
     runs: int = 10_000
     relations: int = 1_000_000
     pages: int = 200
+    models: int = 1_000
 
 
 QUICK = Size(
@@ -46,6 +47,7 @@ QUICK = Size(
     items=5_000,
     runs=1_000,
     relations=50_000,
+    models=100,
 )
 
 
@@ -244,6 +246,17 @@ def polling(bench: Bench) -> None:
         bench.add("polling", engine, what, unit, values)
 
 
+def api(bench: Bench) -> None:
+    """The HTTP API: reads among many jobs, and registering models one by one."""
+    for engine in bench.engines:
+        figures = bench.probe("api_reads", engine, database="api_reads", rows=bench.size.rows)
+        for what, values in figures.items():
+            bench.add("api", engine, what, "ms", values)
+        figures = bench.probe("api_writes", engine, database="api_writes", models=bench.size.models)
+        for what, values in figures.items():
+            bench.add("api", engine, what, "", values)
+
+
 MEASURES: dict[str, Callable[[Bench], None]] = {
     "lifecycle": lifecycle,
     "idle": idle,
@@ -257,6 +270,7 @@ MEASURES: dict[str, Callable[[Bench], None]] = {
     "lineage": lineage,
     "operations": operations,
     "polling": polling,
+    "api": api,
 }
 
 

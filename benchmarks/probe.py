@@ -138,6 +138,7 @@ def main() -> None:
     probes: list[Callable[..., Figures]] = [prepare, lifecycle, idle, cpu, locked]
     if name not in {probe.__name__ for probe in probes}:
         from benchmarks import (  # noqa: PLC0415 - they need our tables
+            api,
             items,
             job_filters,
             lineage,
@@ -157,6 +158,8 @@ def main() -> None:
             lineage.lineage,
             operations.operations,
             polling.polling,
+            api.api_reads,
+            api.api_writes,
         ]
     chosen = next(probe for probe in probes if probe.__name__ == name)
     print(json.dumps(chosen(**json.loads(options))))

@@ -116,6 +116,8 @@ def _targets() -> list[Target]:
                 0.9,
                 at_least=True,
             ),
+            Target("a job by the API p95 <= 10 ms", "api", database, "a job", 10, of=_p95),
+            Target("100 jobs by the API p95 <= 40 ms", "api", database, "a list", 40, of=_p95),
             Target("lineage of a hub <= 300 ms", "lineage", database, "page: a hub", 300, of=_p95),
         ]
     return [
@@ -126,6 +128,8 @@ def _targets() -> list[Target]:
         Target("a run at most 2.5x its statements", "batch", SQLITE, "our run /", 2.5),
         Target("pages beside a batch p95 <= 150 ms", "batch", SQLITE, "page", 150, of=_p95),
         Target("a page of the registry p95 <= 30 ms", "items", SQLITE, "page", 30, of=_p95),
+        Target("60 models/s by the API", "api", SQLITE, "models per", 60, at_least=True),
+        Target("their jobs are done within 10 s", "api", SQLITE, "seconds until", 10),
         Target("no locked error", "locked", SQLITE, "locked errors", 0),
     ]
 

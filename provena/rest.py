@@ -17,6 +17,7 @@ from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent
 from django.core.signals import got_request_exception
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.datastructures import MultiValueDict
+from django.views.decorators.csrf import csrf_exempt
 from ninja import NinjaAPI, Schema
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 from ninja.parser import Parser
@@ -163,6 +164,7 @@ def faults(found: list[tuple[tuple[str | int, ...], str]], type: str = "value") 
     return JsonResponse({"detail": detail}, status=422)
 
 
+@csrf_exempt
 def not_found(request: HttpRequest, rest: str = "") -> JsonResponse:
     """The answer for a path under an API that does not exist."""
     text = f"There is no {request.path} here. All routes are listed at /api/docs."
