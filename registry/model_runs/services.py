@@ -16,7 +16,6 @@ from registry.kinds.runs import ModelRun, RecordStatus, RunRecord, fingerprint_o
 from registry.model_runs import fingerprints, records
 from registry.model_runs.records import Finding, Lookup
 from registry.models import Item, Relation
-from registry.provenance import relations
 from registry.references import Named
 from registry.services import rules
 from registry.services.rules import Refused
@@ -205,27 +204,6 @@ def link_study(*, handle: str, study: str, by: User) -> Job:
             subject=handle,
         )
         return _followed(run, job)
-
-
-def remove_provenance(*, handle: str, by: User, dry_run: bool = False) -> list[Relation]:
-    """Drop the edges that a run claims; those that others claim, too, live on. Returns its claims,
-    with the items at their ends. A dry run only lists them.
-
-    Raises NotAllowed for all but administrators of the registry, or Refused.
-    """
-    rules.need_level(by, Level.ADMIN)
-    with transaction.atomic():
-        run = known_run(handle)
-        claims = list(Relation.objects.filter(record=run).select_related("source", "target"))
-        if not dry_run:
-            relations.replace(record=run, edges=[])
-            services.amend(
-                item=run,
-                content=ModelRun.model_validate(
-                    run.info | {"record_status": RecordStatus.COMPLETE}
-                ),
-            )
-    return claims
 
 
 def orphans(*, run: Item, record: Mapping[str, Any], user: User) -> list[Orphan]:

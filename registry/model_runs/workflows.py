@@ -150,7 +150,7 @@ def update_model_run(run: Run, payload: UpdatePayload) -> LodgeResult:
     title="Lodge Provenance of Model Run",
     payload=LodgeOnlyPayload,
     result=LodgeResult,
-    started_by="linking a model run to a study",
+    started_by="linking a model run to a study, or recording provenance anew as a repair",
 )
 def lodge_only(run: Run, payload: LodgeOnlyPayload) -> LodgeResult:
     """Write the provenance relations and the document of a run anew, after a link to a study or

@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 
 from registry.management.content import add_id, add_user, told, user_named
-from registry.model_runs import services as runs
+from registry.model_runs import repairs
 
 
 class Command(BaseCommand):
@@ -22,8 +22,10 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         by = user_named(options["user"])
         with told():
-            claims = runs.remove_provenance(handle=options["id"], by=by, dry_run=options["dry_run"])
-        for claim in claims:
+            removal = repairs.remove_provenance(
+                handle=options["id"], by=by, dry_run=options["dry_run"]
+            )
+        for claim in removal.claims:
             self.stdout.write(f"{claim.source.handle} {claim.type} {claim.target.handle}")
         would = "would be removed" if options["dry_run"] else "were removed"
-        self.stdout.write(f"{len(claims)} claims {would}.")
+        self.stdout.write(f"{len(removal.claims)} claims {would}.")

@@ -11,6 +11,7 @@ from jobs import lifecycle
 from jobs.models import Job, Status
 from registry import services
 from registry.kinds import Findings
+from registry.model_runs import repairs
 from registry.model_runs import services as runs
 from registry.model_runs.services import RunRefused
 from registry.models import Item, Relation
@@ -391,13 +392,13 @@ def test_taking_the_provenance_of_a_run_away_leaves_the_claims_of_others(
     other = registered(workflow, user, display_name="Another")
     before = edges(other)
     with pytest.raises(NotAllowed):
-        runs.remove_provenance(handle=run.handle, by=user)
-    tried = runs.remove_provenance(handle=run.handle, by=admin_user, dry_run=True)
-    assert len(tried) == len(edges(run)) == 13
-    assert len(runs.remove_provenance(handle=run.handle, by=admin_user)) == 13
+        repairs.remove_provenance(handle=run.handle, by=user)
+    tried = repairs.remove_provenance(handle=run.handle, by=admin_user, dry_run=True)
+    assert len(tried.claims) == len(edges(run)) == 13
+    assert len(repairs.remove_provenance(handle=run.handle, by=admin_user).claims) == 13
     assert (edges(run), edges(other)) == (set(), before)
     with pytest.raises(Refused, match="not a model run"):
-        runs.remove_provenance(handle=workflow.model.handle, by=admin_user)
+        repairs.remove_provenance(handle=workflow.model.handle, by=admin_user)
 
 
 def test_who_may_no_longer_write_lodges_nothing_anew(

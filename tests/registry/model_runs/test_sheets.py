@@ -14,8 +14,8 @@ from jobs import lifecycle, worker
 from jobs.models import Batch, Job, Status
 from provena import tables
 from registry import services
+from registry.model_runs import repairs, sheets
 from registry.model_runs import services as runs
-from registry.model_runs import sheets
 from registry.models import Item, RunSheet
 from registry.services import NotAllowed, Refused
 from tests.conftest import drain
@@ -154,7 +154,7 @@ def test_a_row_that_is_a_run_already_exists_until_the_run_goes(
     run = Item.objects.get(subtype="MODEL_RUN")
     row = only(load_rows(workflow, user, row_of(workflow, user)))
     assert (row.state, row.note) == ("EXISTING", f"The same as the run {run.handle}.")
-    runs.remove_provenance(handle=run.handle, by=admin_user)
+    repairs.remove_provenance(handle=run.handle, by=admin_user)
     services.delete(handle=run.handle, reason="Wrong", by=admin_user)
     assert only(load_rows(workflow, user, row_of(workflow, user))).state == "NEW"
 
