@@ -11,6 +11,7 @@ class RegistryConfig(AppConfig):
         from jobs import definitions
         from registry import checks, presentation, search, workflows  # noqa: F401 - they register
         from registry.model_runs import table_jobs  # noqa: F401 - it and what it needs register, too
+        from registry.reports import jobs  # noqa: F401 - it registers, too
 
         definitions.describe_subjects(presentation.subjects, presentation.is_readable)
         post_migrate.connect(search.rebuild_if_empty, sender=self)

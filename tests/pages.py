@@ -107,6 +107,9 @@ PAGES = [
     SitePage("lineage-none", "{waiting}lineage/"),
     SitePage("lineage-stranger", "{person}lineage/", who="reviewer"),
     SitePage("prov", "{run}prov/"),
+    SitePage("report", "{run}report/?depth=2"),
+    SitePage("report-study", "{study}report/"),
+    SitePage("report-expired", "/reports/nothing/docx", who="", status=410),
     # Forms
     SitePage("choose-kind", "/items/new/"),
     SitePage("form-model", "/items/new/model/"),

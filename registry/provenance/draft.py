@@ -81,6 +81,11 @@ _NOT_LOCAL = re.compile("[.~]|^-")  # of what percent-encoding leaves as it is
 Attributes = Iterable[tuple[QualifiedName, Any]]
 
 
+def for_xml(text: str) -> str:
+    """The text with U+FFFD for what XML has no place for."""
+    return _NOT_XML.sub("\ufffd", text)
+
+
 class Names:
     """The names of items in one document. Those that its reader may not see are numbered, in a
     namespace of that document alone: another document's restricted items are not the same ones."""
@@ -114,7 +119,7 @@ class Names:
     def in_text(self, text: str) -> str:
         """A text that every format can hold (what XML has no place for becomes U+FFFD), without the
         ids of what the reader may not see: the name of a Version activity has two."""
-        held = _NOT_XML.sub("\ufffd", text)
+        held = for_xml(text)
         return self._hidden_ids.sub("restricted", held) if self._hidden else held
 
     def _number(self, handle: str) -> QualifiedName:

@@ -179,16 +179,16 @@ def _graph(start: int, found: Reach, user: User) -> Graph:
     ways = {pk: _Way(hops, -hops) for pk, hops in down.items()}
     ways |= {pk: _Way(hops, hops) for pk, hops in up.items() if hops <= down.get(pk, hops)}
     _by_turns(ways, causes, effects)
-    seen = _nodes(found.hops, user)
+    known = seen(found.hops, user)
     nodes = {
         pk: replace(
-            seen[pk],
+            known[pk],
             place=place,
             upstream=up.get(pk),
             downstream=down.get(pk),
             steps=ways[pk].steps,
             column=ways[pk].column,
-            has_more=pk in more and seen[pk].item is not None,
+            has_more=pk in more and known[pk].item is not None,
         )
         for place, pk in enumerate(sorted(found.hops, key=lambda pk: ways[pk].steps))
     }
@@ -235,14 +235,14 @@ def versions(item: Item, user: User) -> list[Node]:
             LINE.format(table=Item._meta.db_table), {"item": item.pk, "most": MOST_VERSIONS}
         )
         line = [pk for (pk,) in cursor.fetchall()]
-    nodes = _nodes(set(line), user)
+    nodes = seen(set(line), user)
     return [nodes[pk] for pk in line]
 
 
-def _nodes(pks: Collection[int], user: User) -> dict[int, Node]:
+def seen(pks: Collection[int], user: User) -> dict[int, Node]:
     """Each of these items as `user` may see it, in two queries."""
     everything = Item.objects.filter(pk__in=store.listed(pks))
     readable = everything.granted_to(user).select_related("owner")
-    seen = {item.pk: item for item in readable.defer("info", "search_text", "system")}
+    items = {item.pk: item for item in readable.defer("info", "search_text", "system")}
     kinds_of = everything.values_list("pk", "subtype")
-    return {pk: Node(pk, subtype, seen.get(pk)) for pk, subtype in kinds_of}
+    return {pk: Node(pk, subtype, items.get(pk)) for pk, subtype in kinds_of}

@@ -104,6 +104,12 @@ def reach(start: int, query: Query, depth: int, limit: int) -> Reach:
     return _on_the_way(found, set(ends), direction, depth)
 
 
+def around(starts: Collection[int], direction: Direction, depth: int, limit: int) -> Reach:
+    """What is at most `depth` hops that way from any of these items, the nearest first, and they
+    themselves: `limit` at most in all. It costs no more than from one that reaches as much."""
+    return _go_on(Reach(dict.fromkeys(starts, 0)), direction, depth, limit)
+
+
 def expand(found: Reach, most: Mapping[int, int], limit: int) -> None:
     """Add the neighbours of items, as far as they are there or come in on the way: in each
     direction at most so many as `most` says for each, and `limit` items in all."""
@@ -132,8 +138,11 @@ def distances(starts: Iterable[int], neighbours: Mapping[int, Collection[int]]) 
 
 
 def _walk(start: int, direction: Direction, depth: int, limit: int) -> Reach:
-    found = Reach({start: 0})
-    frontier = [start]
+    return _go_on(Reach({start: 0}), direction, depth, limit)
+
+
+def _go_on(found: Reach, direction: Direction, depth: int, limit: int) -> Reach:
+    frontier = list(found.hops)
     for _ in range(depth):
         frontier = found.go(frontier, direction, limit)
         if not frontier or found.is_cut:

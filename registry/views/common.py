@@ -14,6 +14,7 @@ from provena.http import HtmxRequest
 from registry import access, kinds
 from registry.access import Level, Role
 from registry.models import HANDLE, Item, Tombstone
+from registry.reports import contents
 
 UNPROCESSABLE = 422
 CONFLICT = 409
@@ -106,6 +107,10 @@ class Reader:
         """True for a workflow template, of which runs can be registered."""
         is_template = self.item.subtype == kinds.entities.WorkflowTemplate.subtype
         return is_template and self.is_writer and self.item.is_complete
+
+    @property
+    def may_report(self) -> bool:
+        return self.item.subtype in contents.KINDS and self.item.is_complete
 
     @property
     def may_delete(self) -> bool:

@@ -14,7 +14,7 @@ from registry import kinds
 from registry.models import Grant, Item, Relation
 from registry.provenance import lineage
 from registry.provenance.lineage import Graph, WrongDepth, walk
-from registry.provenance.reach import LINKS_PER_ITEM, Link, Query
+from registry.provenance.reach import LINKS_PER_ITEM, Link, Query, around
 from registry.provenance.steps import Direction, steps, with_more
 
 pytestmark = pytest.mark.django_db
@@ -306,3 +306,20 @@ def test_only_so_many_items_are_expanded(
     assert len(found.nodes) == 3
     assert found.is_cut
     assert found.start.has_more
+
+
+@given(links=LINKS, starts=st.sets(PLACES, min_size=1), depth=st.integers(1, 3))
+@by_chance
+def test_a_walk_from_several_items_reaches_what_one_from_each_does(
+    links: list[tuple[int, str, int, int]], starts: set[int], depth: int, items: list[Item]
+) -> None:
+    keys = {items[place].pk for place in starts}
+    there = relate(items, links)
+    for direction in Direction:
+        ways = [Arrow(link.source, link.target, link) for link in there]
+        if direction is Direction.DOWN:
+            ways = [Arrow(link.target, link.source, link) for link in there]
+        reached = around(keys, direction, depth, limit=100)
+        wanted = {pk for hops in range(depth + 1) for pk in after(keys, hops, ways)}
+        assert set(reached.hops) == wanted
+        assert not reached.is_cut
