@@ -45,10 +45,10 @@ def wants_fragment(request: HtmxRequest) -> bool:
 
 
 def csv_file(
-    name: str, rows: Iterable[Iterable[object]], separator: str = ","
+    name: str, rows: Iterable[Iterable[object]], separator: str = ",", *, for_people: bool = True
 ) -> StreamingHttpResponse:
     """A CSV file to download, sent as its rows come."""
-    return _file(name, "text/csv", tables.lines(rows, separator))
+    return _file(name, "text/csv", tables.lines(rows, separator, for_people=for_people))
 
 
 def lines_file(name: str, lines: Iterable[str]) -> StreamingHttpResponse:

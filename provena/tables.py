@@ -13,15 +13,19 @@ _FORMULA = re.compile("'*[=+\\-@\t\r]")
 _MADE_SAFE = re.compile("'+[=+\\-@\t\r]")
 
 
-def lines(rows: Iterable[Iterable[object]], separator: str = ",") -> Iterator[str]:
-    """Rows as CSV, line by line, beginning with the mark by which Excel knows UTF-8. Where the
-    separator is no comma all cells are quoted, so that nobody takes the commas in them for it."""
+def lines(
+    rows: Iterable[Iterable[object]], separator: str = ",", *, for_people: bool = True
+) -> Iterator[str]:
+    """Rows as CSV, line by line; `for_people` beginning with the mark by which Excel knows UTF-8,
+    which to programs is part of the first header. Where the separator is no comma all cells are
+    quoted, so that nobody takes the commas in them for it."""
     writer = csv.writer(
         _Echo(),
         delimiter=separator,
         quoting=csv.QUOTE_MINIMAL if separator == "," else csv.QUOTE_ALL,
     )
-    yield codecs.BOM_UTF8.decode()
+    if for_people:
+        yield codecs.BOM_UTF8.decode()
     for row in rows:
         yield writer.writerow([safe(cell) if isinstance(cell, str) else cell for cell in row])
 

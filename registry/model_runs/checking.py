@@ -21,7 +21,11 @@ LODGE = "MODEL_RUN_PROV_LODGE"
 
 class Checker:
     """Checks the rows of one table, in pieces, and knows those that it has seen; of a `sheet` that
-    is there already, all its other rows."""
+    is there already, all its other rows.
+
+    By the numbers of rows it tells what says the `same` as they do, and which have a job of their
+    `own`: they name it, and it registers what they say.
+    """
 
     def __init__(
         self, columns: Columns, user: User, lookup: Lookup, sheet: RunSheet | None = None
@@ -31,6 +35,8 @@ class Checker:
         self._lookup = lookup
         self._sheet = sheet
         self._seen: dict[str, int] = {}  # fingerprint -> number of the row
+        self.same: dict[int, Same] = {}
+        self.own: dict[int, UUID] = {}
 
     def check(self, chunk: Sequence[tuple[int, list[str]]]) -> list[SheetRow]:
         """These rows with what was found about them, not yet saved."""
@@ -63,7 +69,7 @@ class Checker:
             if why and row.state == State.NEW and row.failed_job is None:
                 row.failed_job = origins.failed_job(former)
                 if row.failed_job is None:
-                    mark(row, Same(why))
+                    self._mark(row, Same(why))
 
     def _examined(
         self, number: int, cells: list[str], row: rows.Row, named: Mapping[str, Job]
@@ -117,13 +123,19 @@ class Checker:
             self._seen = self._others(wanted, {row.number for row, _ in good})
         for row, job in good:
             fingerprint = row.fingerprint or ""
+            named, exists = _of_job(job, fingerprint), same.get(fingerprint)
+            if named and named.job:
+                self.own[row.number] = named.job
             if fingerprint in self._seen:
-                mark(row, Same(f"row {self._seen[fingerprint]} of this file"))
-            elif found := _of_job(job, fingerprint) or same.get(fingerprint):
+                self._mark(row, Same(f"row {self._seen[fingerprint]} of this file"))
+            elif found := named or exists:
                 # What failed is no reason to leave out what exists by another way.
-                exists = same.get(fingerprint)
-                mark(row, exists if exists and not exists.failed else found)
+                self._mark(row, exists if exists and not exists.failed else found)
             self._seen.setdefault(fingerprint, row.number)
+
+    def _mark(self, row: SheetRow, same: Same) -> None:
+        mark(row, same)
+        self.same[row.number] = same
 
     def _others(self, wanted: set[str], numbers: set[int]) -> dict[str, int]:
         """The other rows of the sheet that say the same, the first of each."""
@@ -159,8 +171,10 @@ def _of_job(job: Job | None, fingerprint: str) -> Same | None:
     record = records.normal(job.payload["record"])
     if record is None or fingerprint_of(record) != fingerprint:
         return None
-    failed = job.session_id if job.shown == Status.FAILED else None
-    return Same(f"job {job.session_id}{', mended since' if job.mended_by else ''}", failed)
+    what = f"job {job.session_id}{', mended since' if job.mended_by else ''}"
+    if job.status != Status.FAILED:
+        return Same(what, job=job.session_id)
+    return Same(what, None if job.mended_by else job.session_id)
 
 
 def _uuid(text: str) -> UUID | None:

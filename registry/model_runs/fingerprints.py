@@ -15,11 +15,12 @@ from registry.models import Item, RunSheet, SheetRow
 
 @dataclass(frozen=True)
 class Same:
-    """What says the same as a record already: in words, and the job that failed to register it, if
-    one did."""
+    """What says the same as a record already: in words, the job that failed to register it, if one
+    did, and else the one that registers it or did so last, where it is known."""
 
     what: str
     failed: UUID | None = None
+    job: UUID | None = None
 
 
 def earlier(fingerprints: Collection[str], user: User) -> dict[str, Same]:
@@ -42,8 +43,13 @@ def _registered(fingerprints: Collection[str], user: User) -> dict[str, Same]:
     readable = Item.objects.readable_by(user)
     found: dict[str, Same] = {}
     for chunk in _chunks(fingerprints):
-        runs = readable.filter(fingerprint__in=chunk).values_list("fingerprint", "handle")
-        found |= {str(fingerprint): Same(f"the run {handle}") for fingerprint, handle in runs}
+        runs = readable.filter(fingerprint__in=chunk)
+        for run in runs.only("fingerprint", "handle", "owner", "system"):
+            # Others' runs may be known, and their jobs are not.
+            job = run.system.get("session_id") if run.owner_id == user.pk else None
+            found[str(run.fingerprint)] = Same(
+                f"the run {run.handle}", job=UUID(job) if job else None
+            )
     return found
 
 
@@ -69,7 +75,8 @@ def _submitted(fingerprints: Collection[str], user: User) -> dict[str, Same]:
                 is_failed = own[row.session_id] == Status.FAILED
                 is_mended = own[row.session_id] == MENDED
                 what += " and mended since" if is_mended else ""
-                same = Same(what, row.session_id if is_failed else None)
+                failed = row.session_id if is_failed else None
+                same = Same(what, failed, None if is_failed or is_mended else row.session_id)
             elif launches.get(row.submission) in UNFINISHED:
                 same = Same(what)
             else:  # it was never launched, or its job is no longer kept
