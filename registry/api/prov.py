@@ -1,11 +1,14 @@
-"""The prov API of Provena's Python client (contract, section 8)."""
+"""The prov API of Provena's Python client (contract, section 8), a module for each family."""
 
 from django.http import HttpRequest
 from ninja import Router
 
 from provena import rest
+from registry.api import prov_runs
 
 router = Router(tags=["Provenance"])
+for part in (prov_runs,):
+    router.add_router("", part.router)
 
 
 @router.get("/", auth=None, summary="Health check")

@@ -11,7 +11,10 @@ from django.test import Client
 
 from provena.tokens import keeping, usage
 from tests.api.client import Provena, connect
+from tests.registry.runs import workflow
 from tests.stack import Stack
+
+__all__ = ["workflow"]  # a fixture that tests of other folders use, too
 
 
 @dataclass
