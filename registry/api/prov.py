@@ -4,10 +4,10 @@ from django.http import HttpRequest
 from ninja import Router
 
 from provena import rest
-from registry.api import prov_runs
+from registry.api import prov_runs, prov_explore
 
 router = Router(tags=["Provenance"])
-for part in (prov_runs,):
+for part in (prov_runs, prov_explore):
     router.add_router("", part.router)
 
 
