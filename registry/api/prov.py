@@ -4,10 +4,10 @@ from django.http import HttpRequest
 from ninja import Router
 
 from provena import rest
-from registry.api import prov_runs, prov_explore, prov_bulk
+from registry.api import prov_runs, prov_explore, prov_bulk, prov_reports
 
 router = Router(tags=["Provenance"])
-for part in (prov_runs, prov_explore, prov_bulk):
+for part in (prov_runs, prov_explore, prov_bulk, prov_reports):
     router.add_router("", part.router)
 
 
