@@ -4,10 +4,10 @@ from django.http import HttpRequest
 from ninja import Router
 
 from provena import rest
-from registry.api import prov_runs, prov_explore, prov_bulk, prov_reports
+from registry.api import prov_admin, prov_bulk, prov_explore, prov_reports, prov_runs
 
 router = Router(tags=["Provenance"])
-for part in (prov_runs, prov_explore, prov_bulk, prov_reports):
+for part in (prov_runs, prov_explore, prov_bulk, prov_reports, prov_admin):
     router.add_router("", part.router)
 
 
