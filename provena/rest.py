@@ -13,9 +13,10 @@ from typing import Any, NoReturn, cast
 
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent
+from django.core.exceptions import RequestDataTooBig, SuspiciousOperation, TooManyFieldsSent
 from django.core.signals import got_request_exception
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http.multipartparser import MultiPartParserError
 from django.utils.datastructures import MultiValueDict
 from django.views.decorators.csrf import csrf_exempt
 from ninja import NinjaAPI, Schema
@@ -183,6 +184,8 @@ def install(api: NinjaAPI) -> None:
         ValidationError: _misshapen,
         RequestDataTooBig: _too_big,
         TooManyFieldsSent: _too_big,
+        MultiPartParserError: _no_form,
+        SuspiciousOperation: _no_form,
         Exception: _failed,
     }
     add_handlers(api, handlers)
@@ -227,6 +230,10 @@ def _too_big(request: HttpRequest, error: Exception) -> HttpResponse:
     megabytes = settings.DATA_UPLOAD_MAX_MEMORY_SIZE // 1024**2
     text = f"The request is too large: {megabytes} MB is the limit. Send it in several parts."
     return problem(413, text, "too_large")
+
+
+def _no_form(request: HttpRequest, error: Exception) -> HttpResponse:
+    return problem(400, f"The form cannot be read: {error}. Send it as multipart.", "bad_request")
 
 
 def _failed(request: HttpRequest, error: Exception) -> HttpResponse:

@@ -192,8 +192,12 @@ def test_a_table_without_a_row_and_one_with_too_many_are_refused(
     assert "2 rows" in answer.detail
 
 
-def test_the_file_must_be_there(api: Caller) -> None:
+def test_the_file_must_be_there(api: Caller, client: Client) -> None:
     assert api.post(CONVERT, {}).status == 422
+    for broken in ("multipart/form-data", "multipart/form-data; boundary=x"):
+        answer = client.post(CONVERT, b"?", content_type=broken, headers=api.headers)
+        assert answer.status_code in {400, 422}
+        assert answer.json()["detail"]
 
 
 def test_a_column_that_is_not_known_is_warned_of(
