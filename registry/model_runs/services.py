@@ -93,6 +93,14 @@ def register(
         return job
 
 
+def validate(*, content: Mapping[str, Any], user: User) -> None:
+    """Check the content of a run as an item has it, without storing anything. Raises Refused,
+    Findings for content of the wrong shape, or RunRefused with every finding."""
+    rules.need_level(user, Level.READ)
+    ModelRun.parse(content)
+    _checked(content["record"], user)
+
+
 def register_batch(
     *, batch: Sequence[Mapping[str, Any]], owner: User, once: bool = False, name: str = ""
 ) -> Job:

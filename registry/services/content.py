@@ -65,11 +65,12 @@ def register_self(*, content: Mapping[str, Any], user: User) -> Item:
 def validate(
     *, subtype: str, content: Mapping[str, Any], user: User, item: Item | None = None
 ) -> list[str]:
-    """Check content without storing anything, for a new item or as an update of `item`.
+    """Check content without storing anything, for a new item or as an update of `item`. It may be
+    of a kind that only jobs make.
 
     Returns warnings. Raises Refused, or Findings with every fault.
     """
-    kind = rules.user_made(subtype)
+    kind = rules.any_kind(subtype)
     rules.need_level(user, Level.READ)
     return references.check(kind, kind.parse(content).stored(), user, before=_before(item, user))
 
@@ -175,8 +176,11 @@ def update(
     return item
 
 
-def revert(*, handle: str, number: int, reason: str, by: User) -> Item:
-    """Give an item the content of one of its revisions again, as a new revision.
+def revert(
+    *, handle: str, number: int, reason: str, by: User, kind: type[Kind] | None = None
+) -> Item:
+    """Give an item, of that kind if one is given, the content of one of its revisions again, as a
+    new revision.
 
     Raises Refused, or Findings if that content is not valid today.
     """
@@ -186,6 +190,7 @@ def revert(*, handle: str, number: int, reason: str, by: User) -> Item:
         rules.need_person(item.kind, by)
         rules.need_unlocked(item, by)
         rules.need_role(by, item, Role.METADATA_WRITE)
+        rules.need_kind(item, kind)
         kind = rules.user_made(item.subtype)
         rules.need_complete(item)
         old = item.revisions.filter(number=number).first()
@@ -198,9 +203,10 @@ def revert(*, handle: str, number: int, reason: str, by: User) -> Item:
     return item
 
 
-def create_version(*, handle: str, reason: str, by: User) -> Item:
-    """Make the next version of an item: a new item with the same content and access, owned by who
-    makes it, and the workflow that records it. Only the latest version can have a next one.
+def create_version(*, handle: str, reason: str, by: User, kind: type[Kind] | None = None) -> Item:
+    """Make the next version of an item, of that kind if one is given: a new item with the same
+    content and access, owned by who makes it, and the workflow that records it. Only the latest
+    version can have a next one.
 
     Raises Refused.
     """
@@ -208,7 +214,7 @@ def create_version(*, handle: str, reason: str, by: User) -> Item:
     with transaction.atomic():
         # Locked, so that of two who do it at once the second finds the first one's version.
         old = rules.known(handle, for_update=True)
-        person = rules.may_version(by, old)
+        person = rules.may_version(by, old, kind)
         text = rules.need_reason(reason)
         new = Item(
             handle=mint(),

@@ -8,6 +8,7 @@ from django.db import transaction
 
 from registry import access
 from registry.access import Level, Role
+from registry.kinds import Kind
 from registry.models import AccessEvent, Grant, Group, Item, LockEvent
 from registry.services import rules
 from registry.services.rules import Refused
@@ -15,14 +16,15 @@ from registry.services.rules import Refused
 Roles = Mapping[str, list[str]]
 
 
-def lock(*, handle: str, reason: str, by: User) -> None:
-    """Keep an item from being changed, until it is unlocked. Raises Refused."""
-    _set_lock(handle, is_locked=True, reason=reason, by=by)
+def lock(*, handle: str, reason: str, by: User, kind: type[Kind] | None = None) -> None:
+    """Keep an item, of that kind if one is given, from being changed, until it is unlocked. Raises
+    Refused."""
+    _set_lock(handle, kind, is_locked=True, reason=reason, by=by)
 
 
-def unlock(*, handle: str, reason: str, by: User) -> None:
-    """Let a locked item be changed again. Raises Refused."""
-    _set_lock(handle, is_locked=False, reason=reason, by=by)
+def unlock(*, handle: str, reason: str, by: User, kind: type[Kind] | None = None) -> None:
+    """Let a locked item, of that kind if one is given, be changed again. Raises Refused."""
+    _set_lock(handle, kind, is_locked=False, reason=reason, by=by)
 
 
 def settings_of(item: Item) -> dict[str, Any]:
@@ -36,18 +38,28 @@ def settings_of(item: Item) -> dict[str, Any]:
 
 
 def change_access(
-    *, handle: str, general: list[str], groups: Roles, by: User, seen: int | None = None
+    *,
+    handle: str,
+    general: list[str],
+    groups: Roles,
+    by: User,
+    seen: int | None = None,
+    kind: type[Kind] | None = None,
+    owner: str | None = None,
 ) -> None:
-    """Replace the roles that everyone and that groups have on an item. The activities that recorded
-    how it came to be follow, because their names tell its name.
+    """Replace the roles that everyone and that groups have on an item, of that kind if one is
+    given. The activities that recorded how it came to be follow, because their names tell its name.
 
     `seen` is the number of changes of access that the user saw: if there are more, it is refused.
-    Raises Refused, naming all roles and groups that do not exist.
+    So is an `owner` other than the present one. Raises Refused, naming all roles and groups that do
+    not exist.
     """
     rules.need_level(by, Level.WRITE)
     with transaction.atomic():
         item = rules.known(handle, for_update=True)
         rules.need_role(by, item, Role.ADMIN)
+        rules.need_kind(item, kind)
+        _need_owner(item, owner)
         known = _known_groups(item, general, groups)
         if seen is not None and item.access_events.count() > seen:
             last = item.access_events.select_related("by")[0]
@@ -95,6 +107,15 @@ def follow_access(activity: Item, about: Item) -> None:
     set_grants(activity, implied)
 
 
+def _need_owner(item: Item, owner: str | None) -> None:
+    present = item.owner.get_username()
+    if owner is not None and owner != present:
+        raise Refused(
+            f"{item.handle} belongs to {present}, which access settings cannot change to "
+            f"{owner!r}. Send them with the owner as it is."
+        )
+
+
 def _known_groups(item: Item, general: list[str], groups: Roles) -> dict[str, Group]:
     """The groups by their ids. Raises Refused for what does not exist."""
     possible = access.roles_of(item.kind)
@@ -113,11 +134,14 @@ def _known_groups(item: Item, general: list[str], groups: Roles) -> dict[str, Gr
     return known
 
 
-def _set_lock(handle: str, *, is_locked: bool, reason: str, by: User) -> None:
+def _set_lock(
+    handle: str, kind: type[Kind] | None, *, is_locked: bool, reason: str, by: User
+) -> None:
     rules.need_level(by, Level.WRITE)
     with transaction.atomic():
         item = rules.known(handle, for_update=True)
         rules.need_role(by, item, Role.ADMIN)
+        rules.need_kind(item, kind)
         if item.is_locked == is_locked:
             state = "locked already" if is_locked else "not locked"
             raise Refused(f"{handle} is {state}. Its Settings tab shows who changed that last.")

@@ -90,14 +90,24 @@ def need_person(kind: type[Kind], user: User) -> Item | None:
 
 def user_made(subtype: str) -> type[Kind]:
     """The kind of that subtype, if people may register it. Raises Refused."""
-    names = ", ".join(kind.subtype for kind in kinds.user_made_kinds())
-    try:
-        kind = kinds.kind(subtype)
-    except KeyError:
-        raise Refused(f"There is no item kind {subtype!r}. You can register: {names}.") from None
+    kind = any_kind(subtype)
     if not kind.user_made:
-        raise Refused(f"{kind.plural} are made by the system only. You can register: {names}.")
+        raise Refused(f"{kind.plural} are made by the system only. {_what_can_be_registered()}")
     return kind
+
+
+def any_kind(subtype: str) -> type[Kind]:
+    """The kind of that subtype. Raises Refused."""
+    try:
+        return kinds.kind(subtype)
+    except KeyError:
+        text = f"There is no item kind {subtype!r}. {_what_can_be_registered()}"
+        raise Refused(text) from None
+
+
+def _what_can_be_registered() -> str:
+    names = ", ".join(kind.subtype for kind in kinds.user_made_kinds())
+    return f"You can register: {names}."
 
 
 def known(handle: str, *, for_update: bool = False) -> Item:
@@ -125,9 +135,9 @@ def need_unlocked(item: Item, user: User) -> None:
         )
 
 
-def need_kind(item: Item, kind: type[Kind]) -> None:
-    """Raises WrongKind."""
-    if item.subtype != kind.subtype:
+def need_kind(item: Item, kind: type[Kind] | None) -> None:
+    """Raises WrongKind, where the caller asked for a kind."""
+    if kind and item.subtype != kind.subtype:
         raise WrongKind(
             f"{item.handle} is {item.kind.a_label()}, not {kind.a_label()}. Ask for it by its kind."
         )
@@ -168,12 +178,13 @@ def need_reason(reason: str) -> str:
         raise Refused(f"The reason cannot be kept: {text}.") from None
 
 
-def may_version(user: User, item: Item) -> Item | None:
+def may_version(user: User, item: Item, kind: type[Kind] | None = None) -> Item | None:
     """The Person who makes the new version. Raises Refused; the order is that of the domain."""
     need_level(user, Level.WRITE)
     person = need_person(item.kind, user)
     need_role(user, item, Role.ADMIN)
     need_complete(item)
+    need_kind(item, kind)
     if not item.kind.versioned:
         raise Refused(f"{item.kind.plural} have no versions. Update the item instead.")
     following = Item.objects.live().filter(previous_version=item).first()

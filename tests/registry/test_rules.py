@@ -13,7 +13,7 @@ from pytest_django import Settings
 
 from jobs import lifecycle
 from jobs.models import Job, Status, Workflow
-from registry import services
+from registry import kinds, services
 from registry.kinds import Findings
 from registry.models import (
     AccessEvent,
@@ -472,15 +472,47 @@ def test_a_blank_or_endless_reason_is_refused(
 
 
 @pytest.mark.parametrize("subtype", ["CREATE", "VERSION", "UNICORN"])
-def test_only_kinds_that_people_make_can_be_seeded_validated_or_updated(
+def test_only_kinds_that_people_make_can_be_seeded_or_updated(
     user: User, item: Item, subtype: str
 ) -> None:
     with pytest.raises(Refused, match="MODEL"):
         services.seed(subtype=subtype, owner=user)
     with pytest.raises(Refused, match="MODEL"):
-        services.validate(subtype=subtype, content={}, user=user)
-    with pytest.raises(Refused, match="MODEL"):
         services.update(handle=item.handle, subtype=subtype, content={}, reason="x", by=user)
+
+
+def test_content_of_every_kind_can_be_validated(user: User, item: Item) -> None:
+    activity = Item.objects.get(subtype="CREATE")
+    assert not services.validate(subtype="CREATE", content=activity.info, user=user)
+    with pytest.raises(Findings, match="created_item_id"):
+        services.validate(
+            subtype="CREATE", content=activity.info | {"created_item_id": UNKNOWN}, user=user
+        )
+    with pytest.raises(Refused, match="MODEL"):
+        services.validate(subtype="UNICORN", content={}, user=user)
+
+
+def test_an_item_of_another_kind_than_was_asked_for_is_left_alone(item: Item, user: User) -> None:
+    """Told only to those who may do it, and before any other fault."""
+    asked: dict[str, Any] = {"handle": item.handle, "by": user, "kind": kinds.kind("MODEL")}
+    before = everything()
+    for action, other in (
+        (services.revert, {"number": 99, "reason": ""}),
+        (services.create_version, {"reason": ""}),
+        (services.lock, {"reason": ""}),
+        (services.unlock, {"reason": ""}),
+        (services.change_access, {"general": ["?"], "groups": {}}),
+    ):
+        with pytest.raises(WrongKind, match="dataset, not a model"):
+            action(**asked, **other)
+    assert everything() == before
+
+
+def test_access_settings_cannot_give_an_item_away(item: Item, user: User) -> None:
+    given: dict[str, Any] = {"handle": item.handle, "general": [], "groups": {}, "by": user}
+    services.change_access(**given, owner=user.username)
+    with pytest.raises(Refused, match=r"belongs to ana.*'eve'"):
+        services.change_access(**given, owner="eve")
 
 
 def test_what_jobs_make_cannot_be_reverted(item: Item, admin: User) -> None:
