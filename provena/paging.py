@@ -62,16 +62,23 @@ def keyset_by(
 
     Cursors behave as those of `keyset`.
     """
-    sign, than = ("-", "lt") if descending else ("", "gt")
+    sign = "-" if descending else ""
     ordered = queryset.order_by(f"{sign}{field}", f"{sign}id")
     rest = ordered
     if cursor := _cursor(after, queryset.model._meta.get_field(field)):
-        value, number = cursor
-        # Written so, and not as one OR, each database walks its index from here on.
-        rest = ordered.filter(**{f"{field}__{than}e": value}).filter(
-            Q(**{f"{field}__{than}": value}) | Q(**{f"id__{than}": number})
-        )
+        rest = behind(ordered, field, *cursor, descending=descending)
     return _page(ordered, rest, limit, lambda row: _text(getattr(row, field), row.pk))
+
+
+def behind(
+    ordered: QuerySet[M], field: str, value: Any, number: int, *, descending: bool
+) -> QuerySet[M]:
+    """What comes behind the row of that value and id, in rows ordered by both."""
+    than = "lt" if descending else "gt"
+    # Written so, and not as one OR, each database walks its index from here on.
+    return ordered.filter(**{f"{field}__{than}e": value}).filter(
+        Q(**{f"{field}__{than}": value}) | Q(**{f"id__{than}": number})
+    )
 
 
 def keyset_in_turn(

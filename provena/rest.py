@@ -9,7 +9,7 @@ import logging
 import re
 import secrets
 from collections.abc import Callable, Mapping
-from typing import Any, NoReturn, cast
+from typing import Annotated, Any, NoReturn, cast
 
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -23,6 +23,7 @@ from ninja import NinjaAPI, Schema
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 from ninja.parser import Parser
 from ninja.security import HttpBearer
+from pydantic import AfterValidator, Field
 
 from provena.tokens import access_tokens, keeping, usage
 
@@ -40,6 +41,16 @@ UNKNOWN = (
 ID = re.compile(r"\b[A-Za-z0-9._-]+/[0-9]+\b")
 MOST_IDS = 50  # named beside an error's text
 
+
+def _plain(text: str) -> str:
+    """Refuse what no database takes in a text: half a character, and NUL."""
+    if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
+        raise ValueError("this holds a character that cannot be stored; remove it")
+    return text
+
+
+# Texts that are looked up in the database, such as ids.
+Plain = Annotated[str, Field(max_length=2_000), AfterValidator(_plain)]
 
 Handler = Callable[[HttpRequest, Any], HttpResponse]
 
