@@ -53,8 +53,12 @@ def add_new(instance: Model) -> None:
 
 @functools.cache
 def _columns(model: type[Model]) -> tuple[str, ...]:
-    """All but the key, which the database chooses."""
-    return tuple(field.attname for field in model._meta.concrete_fields if not field.primary_key)
+    """All but the key, and others that the database chooses."""
+    return tuple(
+        field.attname
+        for field in model._meta.concrete_fields
+        if not (field.primary_key or field.generated)
+    )
 
 
 @functools.cache

@@ -8,6 +8,8 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
+from django.db.models.fields.json import KT
+from django.db.models.functions import Cast, NullIf
 from django.urls import reverse
 from django.utils import timezone
 
@@ -162,6 +164,20 @@ class Item(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
     updated_at = models.DateTimeField(default=timezone.now)
     deleted_at = models.DateTimeField(null=True, blank=True)
+    # The database keeps these, for lists by them; of datasets only.
+    release_timestamp = models.GeneratedField(
+        expression=NullIf(Cast(KT("system__release_timestamp"), models.BigIntegerField()), 0),
+        output_field=models.BigIntegerField(null=True),
+        db_persist=True,
+        help_text="When its release was last asked for or decided, in Unix seconds.",
+    )
+    # On PostgreSQL its collation is "C", too (migration 0009).
+    access_uri = models.GeneratedField(
+        expression=KT("info__collection_format__dataset_info__access_info__uri"),
+        output_field=models.TextField(null=True),
+        db_persist=True,
+        help_text="Where data that is kept elsewhere is.",
+    )
 
     objects = ItemQuerySet.as_manager()
 
@@ -171,7 +187,8 @@ class Item(models.Model):
     class Meta:
         ordering = ("-id",)
         # Explore sorts by id (which is by creation), update and name, of all, of a kind, of an
-        # owner. by_hand is in none: SQLite would think that most rows have it, and sort them all.
+        # owner; the API also by the time of creation itself, which an import keeps. by_hand is in
+        # none: SQLite would think that most rows have it, and sort them all.
         indexes = [
             models.Index(
                 fields=["fingerprint"],
@@ -186,6 +203,19 @@ class Item(models.Model):
             models.Index(fields=["display_name", "id"], name="item_named"),
             models.Index(fields=["subtype", "display_name", "id"], name="item_of_kind_named"),
             models.Index(fields=["owner", "display_name", "id"], name="item_of_owner_named"),
+            models.Index(fields=["created_at", "id"], name="item_created"),
+            models.Index(fields=["subtype", "created_at", "id"], name="item_of_kind_created"),
+            models.Index(fields=["id"], condition=Q(is_complete=False), name="item_seed"),
+            models.Index(
+                fields=["release_timestamp", "id"],
+                condition=Q(release_timestamp__isnull=False),
+                name="item_released",
+            ),
+            models.Index(
+                fields=["access_uri", "id"],
+                condition=Q(access_uri__isnull=False),
+                name="item_with_address",
+            ),
         ]
         constraints = [
             # Unique where there is one. With the many NULLs in it, SQLite would think such an index
