@@ -32,7 +32,7 @@ def with_all(items: QuerySet[Item]) -> QuerySet[Item]:
     )
 
 
-def full(item: Item) -> Item:
+def full(item: Item) -> Any:
     """The item at hand as `with_all` reads it."""
     return with_all(Item.objects.filter(pk=item.pk)).get()
 
@@ -52,14 +52,14 @@ def item(item: Any) -> JSON:
     told |= _workflows(item) | _version(item)
     if not item.is_complete:
         return told
-    return told | item.info | _kept(item) | {"history": history(item.revisions.all())}
+    return told | _content(item, item.info) | {"history": history(item)}
 
 
 def items(found: Iterable[Item]) -> list[JSON]:
     return [item(one) for one in found]
 
 
-def history(revisions: Iterable[Revision]) -> list[JSON]:
+def history(item: Item) -> list[JSON]:
     """Newest first. Ids count from 0, numbers of revisions from 1."""
     return [
         {
@@ -67,9 +67,9 @@ def history(revisions: Iterable[Revision]) -> list[JSON]:
             "timestamp": int(revision.at.timestamp()),
             "reason": revision.reason,
             "username": revision.by.get_username(),
-            "item": revision.info,
+            "item": _content(item, revision.info),
         }
-        for revision in revisions
+        for revision in item.revisions.all()
     ]
 
 
@@ -94,10 +94,11 @@ def _version(item: Any) -> JSON:
     return {"versioning_info": told}
 
 
-def _kept(item: Item) -> JSON:
-    """What the system keeps beside the content of a dataset (domain reference, 1.2)."""
+def _content(item: Item, info: JSON) -> JSON:
+    """Content, now or as of then. To that of a dataset belongs what the system keeps beside it
+    (domain reference, 1.2): without it the client reads no entry of its history, nor the item."""
     if not item.kind.has_files:
-        return {}
-    info = item.info["collection_format"]["dataset_info"]["access_info"]
-    address = {"access_info_uri": info["uri"]} if info.get("uri") else {}
-    return item.system | address
+        return info
+    access = info["collection_format"]["dataset_info"]["access_info"]
+    address = {"access_info_uri": access["uri"]} if access.get("uri") else {}
+    return info | item.system | address
