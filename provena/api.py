@@ -8,7 +8,7 @@ import jobs.api.answers
 import jobs.api.compat
 import jobs.api.own
 from provena import rest
-from registry.api import answers, data, finding, items, people, prov
+from registry.api import answers, data, finding, people, prov, registry
 
 DESCRIPTION = """
 Jobs and the registry from code. The routes under `/job-api`, `/registry-api`, `/prov-api`,
@@ -36,7 +36,7 @@ jobs.api.answers.install(api)
 
 ROUTERS = {
     "/job-api": jobs.api.compat.router,
-    "/registry-api": items.router,
+    "/registry-api": registry.router,
     "/prov-api": prov.router,
     "/data-api": data.router,
     "/search": finding.router,

@@ -40,6 +40,13 @@ MEANINGS = {
     Role.DATA_WRITE: "Change files",
     Role.ADMIN: "Administer",
 }
+EXPLAINED = {
+    Role.METADATA_READ: "See the item: its content, history, lineage and jobs.",
+    Role.METADATA_WRITE: "Change the content of the item, and bring back what it was before.",
+    Role.DATA_READ: "Download the files of the dataset.",
+    Role.DATA_WRITE: "Add, change and remove files of the dataset.",
+    Role.ADMIN: "Everything: also access, locks and new versions.",
+}
 OF_ALL_KINDS = (Role.METADATA_READ, Role.METADATA_WRITE, Role.ADMIN)
 _IMPLIED = {
     Role.METADATA_READ: (),

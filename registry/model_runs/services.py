@@ -162,7 +162,9 @@ def revert(*, handle: str, number: int, reason: str, by: User, anyway: bool = Fa
         run = changeable(handle, by)
         old = run.revisions.filter(number=number).first()
         if old is None:
-            raise Refused(f"{handle} has no revision {number}. Its history lists those there are.")
+            raise rules.NoRevision(
+                f"{handle} has no revision {number}. Its history lists those there are."
+            )
         parsed = _checked(old.info["record"], by)
         text = f"Reverted to revision {number}: {rules.need_reason(reason)}"
         if not anyway:

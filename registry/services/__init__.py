@@ -28,6 +28,7 @@ from registry.services.removal import delete, dependents
 from registry.services.rules import (
     ChangedMeanwhile,
     Locked,
+    NoRevision,
     NotAllowed,
     PersonNeeded,
     Refused,
@@ -40,6 +41,7 @@ from registry.services.rules import (
 __all__ = [
     "ChangedMeanwhile",
     "Locked",
+    "NoRevision",
     "NotAllowed",
     "PersonNeeded",
     "Refused",

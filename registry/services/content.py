@@ -15,7 +15,7 @@ from registry.kinds import Findings, Kind
 from registry.models import Grant, Item, Mint, Revision
 from registry.services import people, rules
 from registry.services.custody import give_default_roles
-from registry.services.rules import ChangedMeanwhile, Refused
+from registry.services.rules import ChangedMeanwhile, NoRevision
 
 FIRST_REASON = "First registration"
 
@@ -195,7 +195,9 @@ def revert(
         rules.need_complete(item)
         old = item.revisions.filter(number=number).first()
         if old is None:
-            raise Refused(f"{handle} has no revision {number}. Its history lists those there are.")
+            raise NoRevision(
+                f"{handle} has no revision {number}. Its history lists those there are."
+            )
         parsed = kind.parse(old.info)
         references.check(kind, parsed.stored(), by, before=(item.info, old.info))
         text = f"Reverted to revision {number}: {rules.need_reason(reason)}"

@@ -38,6 +38,10 @@ class WrongKind(Refused):
     """The item is of another kind than was asked for."""
 
 
+class NoRevision(Refused):
+    """The item has no revision of that number."""
+
+
 class PersonNeeded(Refused):
     """The user must be linked to a Person first."""
 

@@ -96,6 +96,12 @@ def api(calling: Callable[[User], Caller], user: User) -> Caller:
 
 
 @pytest.fixture
+def uncounted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Requests are not counted, which costs queries now and then."""
+    monkeypatch.setattr(usage, "count", lambda token: 0)
+
+
+@pytest.fixture
 def stranger(calling: Callable[[User], Caller], make_user: Callable[..., User]) -> Caller:
     """A caller for another user, to whom nothing was granted but what everyone has."""
     return calling(make_user("stranger"))
