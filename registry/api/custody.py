@@ -185,7 +185,7 @@ def lock_history(request: ApiRequest, kind: type[Kind], id: Plain) -> Any:
     """Needs the role metadata-read."""
     item = _of_kind(request, kind, id, Role.METADATA_READ)
     events = item.lock_events.select_related("by")
-    return {"history": [_told(event) for event in events], "locked": item.is_locked}
+    return {"history": [lock_event(event) for event in events], "locked": item.is_locked}
 
 
 @for_each(
@@ -219,7 +219,8 @@ def _of_kind(request: ApiRequest, kind: type[Kind], id: str, role: Role) -> Item
     return item
 
 
-def _told(event: LockEvent) -> dict[str, Any]:
+def lock_event(event: LockEvent) -> dict[str, Any]:
+    """A change of a lock, as it is told."""
     return {
         "action_type": event.action,
         "username": event.by.get_username(),

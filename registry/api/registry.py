@@ -2,8 +2,8 @@
 
 from ninja import Router
 
-from registry.api import custody, general, items
+from registry.api import administration, custody, general, items
 
 router = Router()
-for part in (general, items, custody):
+for part in (general, items, custody, administration):
     router.add_router("", part.router)

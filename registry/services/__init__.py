@@ -18,7 +18,7 @@ from registry.services.content import (
     update,
     validate,
 )
-from registry.services.custody import change_access, lock, settings_of, unlock
+from registry.services.custody import change_access, lock, settings_by, settings_of, unlock
 from registry.services.people import (
     assign_person,
     clear_person,
@@ -65,6 +65,7 @@ __all__ = [
     "revert",
     "rewrite",
     "seed",
+    "settings_by",
     "settings_of",
     "unlock",
     "update",

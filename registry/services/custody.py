@@ -1,6 +1,6 @@
 """Who may touch an item: locks and access (domain reference, 2.5 and 2.6)."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -29,7 +29,12 @@ def unlock(*, handle: str, reason: str, by: User, kind: type[Kind] | None = None
 
 def settings_of(item: Item) -> dict[str, Any]:
     """The access settings: {"owner": name, "general": [role], "groups": {group id: [role]}}."""
-    grants = list(item.grants.select_related("group").order_by("group__slug"))
+    return settings_by(item, item.grants.select_related("group").order_by("group__slug"))
+
+
+def settings_by(item: Item, grants: Iterable[Grant]) -> dict[str, Any]:
+    """As `settings_of`, by grants of the item that are at hand, with their groups."""
+    grants = list(grants)
     return {
         "owner": item.owner.get_username(),
         "general": next((grant.roles for grant in grants if grant.group is None), []),

@@ -324,3 +324,19 @@ def test_the_client_is_told_what_is_refused(
     services.change_access(handle=secret.handle, general=[], groups={}, by=modeller)
     with pytest.raises(AuthException, match="metadata-read"):
         wait_for(newcomer.registry.model.fetch(secret.handle))
+
+
+def test_the_client_administers_the_registry(world: Workflow, root: Provena) -> None:
+    admin = root.registry.admin
+    exported = wait_for(admin.export_items()).items
+    assert exported is not None
+    assert {item.id for item in exported} == set(Item.objects.values_list("handle", flat=True))
+    assert "HANDLE_PREFIX=" in wait_for(admin.generate_config_file(required_only=False))
+    tables = RegistryAPI.TableNames(
+        resource_table_name="a", auth_table_name="b", lock_table_name="c"
+    )
+    asked = RegistryAPI.RegistryRestoreRequest(
+        import_mode=RegistryAPI.ImportMode.ADD_ONLY, table_names=tables
+    )
+    with pytest.raises(BadRequestException, match="backup"):
+        wait_for(admin.restore_items_from_dynamo_table(asked))
