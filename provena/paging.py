@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 from django.core.exceptions import ValidationError
-from django.db.models import Model, Q, QuerySet
+from django.db.models import F, Model, Q, QuerySet
 
 PAGE_SIZE = 25
 KEY, LARGEST_KEY = re.compile(r"[0-9]{1,19}"), 2**63 - 1
@@ -75,9 +75,12 @@ def behind(
 ) -> QuerySet[M]:
     """What comes behind the row of that value and id, in rows ordered by both."""
     than = "lt" if descending else "gt"
-    # Written so, and not as one OR, each database walks its index from here on.
-    return ordered.filter(**{f"{field}__{than}e": value}).filter(
-        Q(**{f"{field}__{than}": value}) | Q(**{f"id__{than}": number})
+    # Written so, and not as one OR, each database walks its index from here on; with the bare id,
+    # PostgreSQL may look up both sides of the OR and sort what it finds.
+    return (
+        ordered.filter(**{f"{field}__{than}e": value})
+        .alias(number=F("id") + 0)
+        .filter(Q(**{f"{field}__{than}": value}) | Q(**{f"number__{than}": number}))
     )
 
 

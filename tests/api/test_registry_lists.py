@@ -268,7 +268,9 @@ def many(user: User) -> None:
         complete="n % 20000 != 7",
         yes="true",
         no="false",
-        now=f"'2026-01-01 00:00:00'{'' if sqlite else '::timestamptz'}",
+        now="datetime('2026-01-01', (n / 4) || ' seconds')"
+        if sqlite
+        else "'2026-01-01'::timestamptz + (n / 4) * interval '1 second'",
         numbers=numbers,
     )
     grants = "INSERT INTO registry_grant (item_id, roles) SELECT id, {} FROM registry_item"
