@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from django.core.exceptions import ValidationError
 from django.db.models import F, Model, Q, QuerySet
@@ -77,11 +77,9 @@ def behind(
     than = "lt" if descending else "gt"
     # Written so, and not as one OR, each database walks its index from here on; with the bare id,
     # PostgreSQL may look up both sides of the OR and sort what it finds.
-    return (
-        ordered.filter(**{f"{field}__{than}e": value})
-        .alias(number=F("id") + 0)
-        .filter(Q(**{f"{field}__{than}": value}) | Q(**{f"number__{than}": number}))
-    )
+    near = ordered.filter(**{f"{field}__{than}e": value}).alias(number=F("id") + 0)
+    rest = near.filter(Q(**{f"{field}__{than}": value}) | Q(**{f"number__{than}": number}))
+    return cast("QuerySet[M]", rest)
 
 
 def keyset_in_turn(

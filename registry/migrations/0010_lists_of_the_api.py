@@ -12,7 +12,7 @@ def collate_addresses(apps, schema_editor):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("registry", "0008_tables_checked_in_pieces"),
+        ("registry", "0009_tables_mended_and_launched"),
     ]
 
     operations = [
