@@ -3,7 +3,6 @@
 It uses Provena's Python client as it is (`pip install provenaclient`). Read it from top to bottom,
 as a notebook; each part is printed as it is done. Run it with an address and a token:
 
-
     export PROVENA_URL=http://127.0.0.1:8000
     export PROVENA_TOKEN=$(python manage.py create_token modeller)
     python examples/reef_study.py
