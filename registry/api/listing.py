@@ -128,7 +128,7 @@ class GeneralList(Paged):
 
 def page(user: User, wanted: Filter, asked: Paged) -> tuple[list[Item], PageKey | None]:
     """The items that `user` may read, as `shapes.item` takes them, and the key of the next page:
-    None at the end. Three queries, however many items. Raises ApiError for a strange key."""
+    None at the end. Five queries, however many items. Raises ApiError for a strange key."""
     order = asked.sort_by or Order()
     name = f"items {wanted.model_dump_json()} {order.model_dump_json()}"
     place = page_keys.place(asked.pagination_key, of=name)

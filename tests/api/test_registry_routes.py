@@ -387,6 +387,6 @@ def test_one_item_costs_few_queries(
         services.update(
             handle=item.handle, subtype="MODEL", content=MODEL, reason=str(number), by=user
         )
-    # Token, item, its history.
-    with django_assert_num_queries(3):
+    # Token, item, its owner, its history, who wrote it.
+    with django_assert_num_queries(5):
         assert api.get(f"{MODELS}/fetch", id=item.handle).success
