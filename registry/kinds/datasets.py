@@ -263,6 +263,11 @@ class Dataset(Entity):
             "release_history": [],
         }
 
+    def stored(self) -> dict[str, Any]:
+        """Its `collection_format` with what was given and nothing else: clients compare it with
+        what they sent."""
+        return self.model_dump(mode="json", exclude_unset=True, exclude_none=True)
+
     @model_validator(mode="before")
     @classmethod
     def _derive(cls, data: Any) -> Any:
