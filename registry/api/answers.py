@@ -69,16 +69,19 @@ CODES = {
     services.NotAllowed: "not_allowed",
     services.WrongKind: "wrong_kind",
     services.PersonNeeded: "person_needed",
+    services.Released: "released",
     services.ChangedMeanwhile: "changed_meanwhile",
 }
 
 
 def _refused(request: HttpRequest, error: services.Refused) -> HttpResponse:
-    """401 for a missing right (a lock is one, too), 400 for all else."""
+    """401 for a missing right (a lock is one, too), 403 for what a release forbids everybody, 400
+    for all else."""
     is_unreadable = isinstance(error, RunRefused) and error.is_unreadable
     is_right = isinstance(error, services.NotAllowed) or is_unreadable
+    status = 403 if isinstance(error, services.Released) else 401 if is_right else 400
     code = next((code for cls, code in CODES.items() if isinstance(error, cls)), "refused")
-    return rest.problem(401 if is_right else 400, str(error), code)
+    return rest.problem(status, str(error), code)
 
 
 def _findings(request: HttpRequest, found: Findings) -> HttpResponse:

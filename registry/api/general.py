@@ -13,7 +13,7 @@ from registry.access import Role
 from registry.api import listing, shapes
 from registry.api.answers import Status, content_in_status, refused
 from registry.api.items import UNKNOWN, Fetched, fetched
-from registry.api.listing import Filter, GeneralList, KindList, Subtype
+from registry.api.listing import Filter, GeneralList, KindFilter, KindList, Paged, Subtype
 from registry.api.of_kinds import ALL, for_each
 from registry.api.rights import EVERYONE, READ
 from registry.api.shapes import JSON
@@ -106,8 +106,12 @@ def list_all(request: ApiRequest, asked: GeneralList) -> Any:
 def list_items(request: ApiRequest, kind: type[Kind], asked: KindList) -> Any:
     """All of this kind that you may read, a page at a time: at most 100, and full while there are
     more. Send the `pagination_key` of a page, with the same filter and sort, to get the next."""
-    own = asked.filter_by.record_type if asked.filter_by else Filter().record_type
-    wanted = Filter(item_subtype=Subtype(kind.subtype), record_type=own)
+    return listed(request, kind, asked, asked.filter_by or KindFilter())
+
+
+def listed(request: ApiRequest, kind: type[Kind], asked: Paged, own: KindFilter) -> dict[str, Any]:
+    """A page of items of a kind, as `ListedKind` describes it."""
+    wanted = Filter(item_subtype=Subtype(kind.subtype), record_type=own.record_type)
     found, key = listing.page(request.user, wanted, asked)
     complete = [item for item in found if item.is_complete]
     seeds = [item for item in found if not item.is_complete]

@@ -1,6 +1,7 @@
 """Items of each kind: registering, fetching and changing them (contract, section 7)."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 from uuid import UUID
 
 from django.http import HttpRequest
@@ -22,6 +23,7 @@ from registry.models import Item
 from registry.services import rules
 
 router = Router()
+T = TypeVar("T")
 
 UNKNOWN = "There is no item {!r}. Check the id."
 # What the system keeps beside the content of a dataset; clients send it with the content.
@@ -228,29 +230,30 @@ def version(request: ApiRequest, kind: type[Kind], asked: Version) -> Any:
 def revert(request: ApiRequest, kind: type[Kind], asked: Revert) -> Any:
     """As a new entry, with a reason. Needs the role metadata-write. Of a model run, a job does it
     and renews its provenance. What jobs record of items cannot be reverted."""
-    change: JSON = {
-        "handle": asked.id,
-        "number": asked.history_id + 1,  # revisions count from 1
-        "reason": asked.reason,
-        "by": request.user,
-    }
-    try:
-        if kind is ModelRun:
-            return _revert_run(change)
-        services.revert(**change, kind=kind)
-    except services.NoRevision:
-        text = f"{asked.id} has no entry {asked.history_id} in its history. Fetch it to see which."
-        raise services.NoRevision(text) from None
+    if kind is ModelRun:
+        return _revert_run(request, asked)
+    revert_by(services.revert, request, asked, kind=kind)
     return {"status": Status(details=f"{asked.id} has the content of {asked.history_id} again.")}
 
 
-def _revert_run(change: JSON) -> Any:
+def revert_by(do: Callable[..., T], request: ApiRequest, asked: Revert, **how: Any) -> T:
+    """What a service answers that reverts an item. Entries of a history count from 0, and its
+    revisions from 1."""
+    number = asked.history_id + 1
+    try:
+        return do(handle=asked.id, number=number, reason=asked.reason, by=request.user, **how)
+    except services.NoRevision:
+        text = f"{asked.id} has no entry {asked.history_id} in its history. Fetch it to see which."
+        raise services.NoRevision(text) from None
+
+
+def _revert_run(request: ApiRequest, asked: Revert) -> Any:
     """Data that others use may be left without its origin by it: that is done, and told."""
     note = ""
     try:
-        job = runs.revert(**change)
+        job = revert_by(runs.revert, request, asked)
     except runs.OrphansLeft as left:
-        job, note = runs.revert(**change, anyway=True), f" {left}"
+        job, note = revert_by(runs.revert, request, asked, anyway=True), f" {left}"
     except runs.RunRefused as found:
         return refused(str(found))
     return {"status": Status(details=f"Job {job.session_id} does it.{note}")}

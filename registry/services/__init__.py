@@ -2,7 +2,8 @@
 these functions, each of which is one transaction.
 
 `content` registers and changes items, `removal` deletes them, `custody` says who may touch them,
-`people` which Person a user is, and `rules` holds what they all check.
+`files` who may have those of datasets, `people` which Person a user is, and `rules` holds what they
+all check.
 """
 
 from registry.services.content import (
@@ -19,6 +20,13 @@ from registry.services.content import (
     validate,
 )
 from registry.services.custody import change_access, lock, settings_by, settings_of, unlock
+from registry.services.files import (
+    Released,
+    may_read_files,
+    may_write_files,
+    need_path,
+    no_store,
+)
 from registry.services.people import (
     assign_person,
     clear_person,
@@ -45,6 +53,7 @@ __all__ = [
     "NotAllowed",
     "PersonNeeded",
     "Refused",
+    "Released",
     "WrongKind",
     "amend",
     "assign_person",
@@ -56,9 +65,13 @@ __all__ = [
     "dependents",
     "link_person",
     "lock",
+    "may_read_files",
     "may_register",
     "may_version",
+    "may_write_files",
     "mint",
+    "need_path",
+    "no_store",
     "person_of",
     "register",
     "register_self",
