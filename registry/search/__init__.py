@@ -26,10 +26,12 @@ _CURSOR = re.compile(r"([0-9]{1,10})-([0-9]{1,18})")
 
 @dataclass(frozen=True)
 class Hit:
-    """An item that was found. `field` is the label of the field that matched; `snippet` is the text
-    of it around the first match, in pieces of which True marks what matched."""
+    """An item that was found. `score` tells how well it fits beside others; `field` is the label of
+    the field that matched; `snippet` is the text of it around the first match, in pieces of which
+    True marks what matched."""
 
     item: Item
+    score: int
     field: str
     snippet: Snippet
 
@@ -123,7 +125,7 @@ def _hits(items: ItemQuerySet, terms: list[Term], places: list[Place]) -> list[H
     whole = items.defer(None)  # what matched may be in any field
     found = {item.pk: item for item in whole.filter(pk__in=[key for _, key in places])}
     return [
-        Hit(found[key], *matched(found[key], terms, by_id=score == EXACT))
+        Hit(found[key], score, *matched(found[key], terms, by_id=score == EXACT))
         for score, key in places
         if key in found  # else it was deleted this moment
     ]
