@@ -63,12 +63,17 @@ def level(user: Any) -> Level:
         return Level.NONE
     everyone = Level[settings.REGISTRY_LEVEL.upper()]
     # Permissions cost two queries, so only those that can matter are asked for.
-    if user.is_staff and user.has_perm("registry.admin_registry"):
+    if is_permitted(user, "registry.admin_registry"):
         return Level.ADMIN
     for higher in (Level.WRITE, Level.READ):
         if higher > everyone and user.has_perm(f"registry.{higher.name.lower()}_registry"):
             return higher
     return everyone
+
+
+def is_permitted(user: Any, permission: str) -> bool:
+    """True for staff with that permission of Django, such as "registry.change_group"."""
+    return bool(user.is_staff and user.has_perm(permission))
 
 
 def roles_of(kind: "type[Kind]") -> tuple[Role, ...]:

@@ -5,6 +5,7 @@ and person links are edited here."""
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import pydantic
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
@@ -265,6 +266,33 @@ class GroupForm(forms.ModelForm):
         model = Group
         fields = ("slug", "display_name", "description", "default_data_roles", "members")
 
+    def clean(self) -> dict[str, Any]:
+        """What a group may be is said by its service."""
+        given: dict[str, Any] = super().clean() or self.cleaned_data
+        slug = self.instance.slug or given.get("slug", "")
+        content = {
+            "id": slug,
+            "display_name": given.get("display_name"),
+            "description": given.get("description"),
+            "default_data_store_access": given.get("default_data_roles"),
+        }
+        if not self.errors:
+            try:
+                self.content = services.GroupContent.model_validate(content)
+            except pydantic.ValidationError as error:
+                for fault in error.errors():
+                    self.add_error(GROUP_FIELDS[str(fault["loc"][0])], fault["msg"])
+        return given
+
+
+# Of a group, as the API calls them and as they are kept.
+GROUP_FIELDS = {
+    "id": "slug",
+    "display_name": "display_name",
+    "description": "description",
+    "default_data_store_access": "default_data_roles",
+}
+
 
 @admin.register(Group)
 class GroupAdmin(admin.ModelAdmin):
@@ -279,6 +307,20 @@ class GroupAdmin(admin.ModelAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Group | None = None) -> list[str]:
         """Grants and exports name groups by their id, so it stays what it was."""
         return ["slug"] if obj else []
+
+    def save_model(self, request: HttpRequest, obj: Group, form: Any, change: bool) -> None:
+        save = services.update_group if change else services.create_group
+        obj.pk = save(form.content).pk
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        services.set_members(slug=form.instance.slug, members=form.cleaned_data["members"])
+
+    def delete_model(self, request: HttpRequest, obj: Group) -> None:
+        services.delete_group(obj.slug)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Group]) -> None:
+        for group in queryset:
+            services.delete_group(group.slug)
 
     @admin.display(description="members", ordering="size")
     def members_now(self, group: Any) -> int:

@@ -4,8 +4,11 @@ from django.http import HttpRequest
 from ninja import Router
 
 from provena import rest
+from registry.api import groups, groups_admin, links
 
 router = Router(tags=["People"])
+for part in (links.router, groups.router, groups_admin.router):
+    router.add_router("", part)
 
 
 @router.get("/", auth=None, summary="Health check")

@@ -1,10 +1,12 @@
-"""Who may use a route, by their level in the registry. Asked before a body is read."""
+"""Who may use a route, by their level in the registry or, for what administrators do, by a
+permission of Django. Asked before a body is read."""
 
 from collections.abc import Callable
 
 from django.contrib.auth.models import User
 
 from provena.rest import Bearer
+from registry import access
 from registry.access import Level
 from registry.services import NotAllowed, rules
 
@@ -18,6 +20,20 @@ def _at_least(level: Level) -> Callable[[User], str]:
         return ""
 
     return refusal
+
+
+def needs(permission: str) -> Bearer:
+    """Lets in staff with that permission of Django."""
+
+    def refusal(user: User) -> str:
+        if access.is_permitted(user, permission):
+            return ""
+        return (
+            f"Only staff with the permission {permission} may do this. An administrator can give "
+            "it to you."
+        )
+
+    return Bearer(refusal)
 
 
 READ, WRITE, ADMIN = (Bearer(_at_least(level)) for level in (Level.READ, Level.WRITE, Level.ADMIN))

@@ -2,8 +2,8 @@
 these functions, each of which is one transaction.
 
 `content` registers and changes items, `removal` deletes them, `custody` says who may touch them,
-`files` who may have those of datasets, `people` which Person a user is, and `rules` holds what they
-all check.
+`files` who may have those of datasets, `groups` keeps people who get access together, `people` says
+which Person a user is, and `rules` holds what they all check.
 """
 
 from registry.services.content import (
@@ -27,6 +27,15 @@ from registry.services.files import (
     need_path,
     no_store,
 )
+from registry.services.groups import (
+    GroupContent,
+    add_member,
+    create_group,
+    delete_group,
+    remove_member,
+    set_members,
+    update_group,
+)
 from registry.services.people import (
     assign_person,
     clear_person,
@@ -48,6 +57,7 @@ from registry.services.rules import (
 
 __all__ = [
     "ChangedMeanwhile",
+    "GroupContent",
     "Locked",
     "NoRevision",
     "NotAllowed",
@@ -55,13 +65,16 @@ __all__ = [
     "Refused",
     "Released",
     "WrongKind",
+    "add_member",
     "amend",
     "assign_person",
     "change_access",
     "clear_person",
     "create",
+    "create_group",
     "create_version",
     "delete",
+    "delete_group",
     "dependents",
     "link_person",
     "lock",
@@ -75,12 +88,15 @@ __all__ = [
     "person_of",
     "register",
     "register_self",
+    "remove_member",
     "revert",
     "rewrite",
     "seed",
+    "set_members",
     "settings_by",
     "settings_of",
     "unlock",
     "update",
+    "update_group",
     "validate",
 ]

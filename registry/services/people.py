@@ -10,8 +10,9 @@ from registry.services import rules
 from registry.services.rules import person_of
 
 
-def link_person(*, user: User, person: Item) -> None:
-    """Say that `user` is that Person: once, and only for a Person of their own. Raises Refused."""
+def link_person(*, user: User, person: Item, trial: bool = False) -> None:
+    """Say that `user` is that Person: once, and only for a Person of their own. A `trial` finds
+    what would be refused and changes nothing. Raises Refused."""
     with transaction.atomic():
         found = _person(person.handle, user)
         if found.owner_id != user.pk:
@@ -26,6 +27,7 @@ def link_person(*, user: User, person: Item) -> None:
             raise rules.Refused(
                 f"You are linked to {person_of(user)} already. An administrator can change that."
             ) from None
+        transaction.set_rollback(trial)
 
 
 def assign_person(*, user: User, person: Item, force: bool = False) -> None:

@@ -102,7 +102,10 @@ def groups(request: HtmxRequest) -> HttpResponse:
         }
         for group in shown
     ]
-    context = {"entries": entries, "may_manage": request.user.has_perm("registry.change_group")}
+    context = {
+        "entries": entries,
+        "may_manage": access.is_permitted(request.user, "registry.change_group"),
+    }
     return render(request, "registry/groups.html", context)
 
 
@@ -172,4 +175,4 @@ def _row(
 
 
 def _sees_members(request: HtmxRequest) -> bool:
-    return request.user.has_perm("registry.view_group")
+    return access.is_permitted(request.user, "registry.view_group")
