@@ -79,7 +79,7 @@ check: setup ## check format, lint, types, layers, migrations, settings and temp
 	@echo "== Lint (ruff)"
 	@$(BIN)/ruff check .
 	@echo "== Types (mypy)"
-	@$(BIN)/mypy provena jobs registry tests benchmarks examples/tides examples/reef_study.py
+	@$(BIN)/mypy provena jobs registry tests benchmarks examples/tides
 	@echo "== Layers (import-linter)"
 	@$(BIN)/lint-imports --no-logo
 	@echo "== Migrations"

@@ -1,6 +1,7 @@
 """The life of an item by the unmodified client, which signs in by its own offline flow."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
@@ -20,12 +21,13 @@ from ProvenaInterfaces.RegistryModels import (
     ModelRunWorkflowTemplateDomainInfo,
 )
 
+from jobs.models import Job
 from provena.tokens import keeping
 from provena.tokens.models import Token
 from registry.models import Item
 from tests.api.client import config, connect, wait_for
 from tests.conftest import MODEL
-from tests.stack import Stack
+from tests.stack import Stack, wait_until
 
 OFTEN = AsyncAwaitSettings(job_polling_interval=1)
 
@@ -39,10 +41,10 @@ def test_an_item_from_its_registration_to_its_next_version(
     where = config(stack.start_web())
     _, offline = keeping.issue(user=user, name="laptop", purpose=Token.Purpose.OFFLINE)
     auth = OfflineFlow(config=where, client_id="client-tools", offline_token=offline)
-    client = ProvenaClient(auth=auth, config=where)
+    client: Any = ProvenaClient(auth=auth, config=where)  # its types ask for what it leaves out
     models, jobs = client.registry.model, client.job_api
 
-    made = wait_for(models.create_item(ModelDomainInfo(**MODEL)))
+    made = wait_for(models.create_item(ModelDomainInfo.model_validate(MODEL)))
     first = made.created_item.id
     recorded = jobs.await_successful_job_completion(
         made.register_create_activity_session_id, settings=OFTEN
@@ -50,7 +52,7 @@ def test_an_item_from_its_registration_to_its_next_version(
     creation = wait_for(recorded).result["creation_activity_id"]
     assert wait_for(client.registry.create_activity.fetch(creation)).item.created_item_id == first
 
-    changed = ModelDomainInfo(**MODEL | {"description": "Of all corals"})
+    changed = ModelDomainInfo.model_validate(MODEL | {"description": "Of all corals"})
     wait_for(models.update(first, changed, reason="More species"))
     fetched = wait_for(models.fetch(first)).item
     assert isinstance(fetched, ItemModel)
@@ -68,6 +70,7 @@ def test_an_item_from_its_registration_to_its_next_version(
     assert {hit.id for hit in found} == {first, second.id}
     for number in range(7):
         make_item(user, display_name=f"Model {number}")
+    wait_until(lambda: not Job.objects.unfinished().exists(), "all that is new is recorded")
     listed, asked = [], GeneralListRequest(page_size=3)
     while True:
         page = wait_for(client.registry.list_general_registry_items(asked))
@@ -79,7 +82,9 @@ def test_an_item_from_its_registration_to_its_next_version(
     assert set(listed) == set(Item.objects.values_list("handle", flat=True))
     assert wait_for(client.registry.list_registry_items_with_count())["MODEL"] == 9
 
-    lost = ModelRunWorkflowTemplateDomainInfo(display_name="Of no model", software_id="10378.1/9")
+    lost = ModelRunWorkflowTemplateDomainInfo.model_validate(
+        {"display_name": "Of no model", "software_id": "10378.1/9"}
+    )
     with pytest.raises(Exception, match=r"10378\.1/9"):
         wait_for(client.registry.model_run_workflow.create_item(lost))
     with pytest.raises(BadRequestException, match="not the latest version"):
