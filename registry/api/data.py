@@ -93,7 +93,7 @@ def mint(request: ApiRequest, body: Body[JSON]) -> Any:
         "status": Status(details=f"Registered {item}."),
         "handle": item.handle,
         "s3_location": item.system["s3"],
-        "register_create_activity_session_id": shapes.full(item).creation_session,
+        "register_create_activity_session_id": shapes.session_of(item.creation_workflow_id),
     }
 
 
@@ -215,7 +215,7 @@ def version(request: ApiRequest, body: Version) -> Any:
     )
     return {
         "new_version_id": item.handle,
-        "version_job_session_id": shapes.full(item).version_session,
+        "version_job_session_id": shapes.session_of(item.version_workflow_id),
     }
 
 

@@ -148,7 +148,7 @@ def create(request: ApiRequest, kind: type[Kind], content: Body[JSON]) -> Any:
     """Store a new item under a new id. What is wrong with the content gives `success: false` and
     names every fault. But for agents, you must be linked to a Person."""
     item = services.register(subtype=kind.subtype, content=content, owner=request.user)
-    told = shapes.full(item)
+    told = shapes.new(item)
     return {
         "status": Status(details=f"Registered as {item.handle}."),
         "created_item": shapes.item(told),
@@ -182,7 +182,7 @@ def update(
     is_first = not item.revisions.filter(number__gt=1).exists()
     return {
         "status": Status(details=f"{id} was {'completed' if is_first else 'updated'}."),
-        "register_create_activity_session_id": shapes.full(item).creation_session
+        "register_create_activity_session_id": shapes.session_of(item.creation_workflow_id)
         if is_first
         else None,
     }
@@ -194,7 +194,7 @@ def seed(request: ApiRequest, kind: type[Kind]) -> Any:
     item = services.seed(subtype=kind.subtype, owner=request.user)
     return {
         "status": Status(details=f"Reserved {item.handle}."),
-        "seeded_item": shapes.item(shapes.full(item)),
+        "seeded_item": shapes.item(shapes.new(item)),
     }
 
 
@@ -213,7 +213,7 @@ def version(request: ApiRequest, kind: type[Kind], asked: Version) -> Any:
     new = services.create_version(handle=asked.id, reason=asked.reason, by=request.user, kind=kind)
     return {
         "new_version_id": new.handle,
-        "version_job_session_id": shapes.full(new).version_session,
+        "version_job_session_id": shapes.session_of(new.version_workflow_id),
     }
 
 
