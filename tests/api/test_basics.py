@@ -53,3 +53,9 @@ def test_the_unmodified_client_finds_every_api_healthy(provena: Provena) -> None
     ):
         health = wait_for(part.get_health_check())
         assert "successful" in json.dumps(health.model_dump())
+
+
+@pytest.mark.parametrize("text", ["\0", "\ud800", float("nan"), float("inf")])
+def test_what_no_database_takes_is_refused_anywhere_in_a_body(api: Caller, text: object) -> None:
+    answer = api.post("/registry-api/registry/general/list", {"filter_by": {"x": [text]}})
+    assert (answer.status, answer.json["code"]) == (400, "bad_request")

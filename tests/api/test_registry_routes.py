@@ -105,7 +105,7 @@ def test_odd_ids_are_refused_in_words(id: str, api: Caller) -> None:
 
 def test_half_characters_are_refused(api: Caller, user: User, make_item: MakeItem) -> None:
     item = make_item(user)
-    assert api.put(f"{MODELS}/locks/lock", {"id": "\ud800", "reason": "x"}).status == 422
+    assert api.put(f"{MODELS}/locks/lock", {"id": "\ud800", "reason": "x"}).status == 400
     assert api.put(f"{MODELS}/locks/lock", {"id": item.handle, "reason": "\ud800"}).status == 400
     wanted = {"owner": user.username, "general": [], "groups": {"\ud800": ["admin"]}}
     assert api.put(f"{MODELS}/auth/configuration", wanted, id=item.handle).status == 422
