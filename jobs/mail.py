@@ -80,6 +80,14 @@ def about_failure(job: Job, message: str, remedy: str) -> dict[str, Any] | None:
     return wanted | ({"session_id": uuid5(job.batch.pk, SENDS)} if job.batch else {})
 
 
+def to(user: "User", *, subject: str, body: str, reason: str) -> dict[str, Any] | None:
+    """A mail to a user, as arguments of `lifecycle.submit`; None where none can be sent."""
+    if not is_set_up() or not user.email:
+        return None
+    letter = Letter(email_to=user.email, subject=_in_a_line(subject), body=body, reason=reason)
+    return {"sub_type": SENDS, "payload": letter, "owner": user}
+
+
 @definitions.job(
     type=TYPE,
     sub_type=SENDS,

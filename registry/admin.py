@@ -32,6 +32,7 @@ from registry.models import (
     PersonLink,
     Reference,
     Relation,
+    Reviewer,
     Revision,
     Tombstone,
 )
@@ -395,6 +396,49 @@ class PersonLinkAdmin(admin.ModelAdmin):
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[PersonLink]) -> None:
         for link in queryset.select_related("user"):
             services.clear_person(user=link.user)
+
+
+class ReviewerForm(forms.ModelForm):
+    """Takes the Person by persistent id."""
+
+    person = forms.CharField(help_text="The persistent id of their Person: 10378.1/1000001.")
+
+    class Meta:
+        model = Reviewer
+        fields = ("person",)
+
+    def clean_person(self) -> Item:
+        try:
+            with transaction.atomic():
+                services.add_reviewer(self.cleaned_data["person"])
+                transaction.set_rollback(True)
+            return rules.known(self.cleaned_data["person"])
+        except Refused as refused:
+            raise ValidationError(str(refused)) from None
+
+
+@admin.register(Reviewer)
+class ReviewerAdmin(admin.ModelAdmin):
+    """Who may be asked to approve the release of datasets: put on the list and taken off it."""
+
+    form = ReviewerForm
+    list_display = ("person", "at")
+    list_select_related = ("person",)
+    search_fields = ("=person__handle",)
+
+    def has_change_permission(self, request: HttpRequest, obj: Reviewer | None = None) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, obj: Reviewer, form: Any, change: bool) -> None:
+        services.add_reviewer(obj.person.handle)
+        obj.pk = Reviewer.objects.values_list("pk", flat=True).get(person=obj.person)
+
+    def delete_model(self, request: HttpRequest, obj: Reviewer) -> None:
+        services.remove_reviewer(obj.person.handle)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Reviewer]) -> None:
+        for reviewer in queryset.select_related("person"):
+            services.remove_reviewer(reviewer.person.handle)
 
 
 def _category(model: type[Item]) -> str:

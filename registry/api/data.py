@@ -12,7 +12,7 @@ from provena import rest
 from provena.rest import ApiRequest
 from registry import access, services
 from registry.access import Role
-from registry.api import data_files, shapes
+from registry.api import data_files, releases, shapes
 from registry.api.answers import Done, Status, content_in_status
 from registry.api.general import ListedKind, listed
 from registry.api.items import JsonSchema, Revert, Version, Versioned, revert_by
@@ -25,6 +25,7 @@ from registry.services import rules
 
 router = Router(tags=["Datasets"])
 router.add_router("", data_files.router)
+router.add_router("", releases.router("data"))
 
 CONTENT = rest.body_of(CollectionFormat.model_json_schema())
 WHOLE = "collection_format"

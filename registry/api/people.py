@@ -4,10 +4,10 @@ from django.http import HttpRequest
 from ninja import Router
 
 from provena import rest
-from registry.api import groups, groups_admin, links
+from registry.api import groups, groups_admin, links, releases
 
 router = Router(tags=["People"])
-for part in (links.router, groups.router, groups_admin.router):
+for part in (links.router, groups.router, groups_admin.router, releases.router("people")):
     router.add_router("", part)
 
 

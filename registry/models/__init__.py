@@ -19,6 +19,7 @@ from registry.models.items import (
     Revision,
     Tombstone,
 )
+from registry.models.releases import Reviewer
 from registry.models.sheets import RunSheet, SheetPart, SheetRow
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "PersonLink",
     "Reference",
     "Relation",
+    "Reviewer",
     "Revision",
     "RunSheet",
     "SheetPart",

@@ -3,7 +3,8 @@ these functions, each of which is one transaction.
 
 `content` registers and changes items, `removal` deletes them, `custody` says who may touch them,
 `files` who may have those of datasets, `groups` keeps people who get access together, `people` says
-which Person a user is, and `rules` holds what they all check.
+which Person a user is, `releases` settles when data is released, and `rules` holds what they all
+check.
 """
 
 from registry.services.content import (
@@ -41,6 +42,12 @@ from registry.services.people import (
     clear_person,
     link_person,
 )
+from registry.services.releases import (
+    add_reviewer,
+    decide_release,
+    remove_reviewer,
+    request_release,
+)
 from registry.services.removal import delete, dependents
 from registry.services.rules import (
     ChangedMeanwhile,
@@ -66,6 +73,7 @@ __all__ = [
     "Released",
     "WrongKind",
     "add_member",
+    "add_reviewer",
     "amend",
     "assign_person",
     "change_access",
@@ -73,6 +81,7 @@ __all__ = [
     "create",
     "create_group",
     "create_version",
+    "decide_release",
     "delete",
     "delete_group",
     "dependents",
@@ -89,6 +98,8 @@ __all__ = [
     "register",
     "register_self",
     "remove_member",
+    "remove_reviewer",
+    "request_release",
     "revert",
     "rewrite",
     "seed",

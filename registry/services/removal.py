@@ -9,7 +9,7 @@ from django.utils import timezone
 from jobs.models import Job
 from registry import search
 from registry.access import Level
-from registry.models import Item, PersonLink, Relation, RunSheet, SheetRow, Tombstone
+from registry.models import Item, PersonLink, Relation, Reviewer, RunSheet, SheetRow, Tombstone
 from registry.services import rules
 from registry.services.rules import Refused
 
@@ -34,6 +34,8 @@ def dependents(item: Item) -> list[str]:
         f"User {name} is linked to it"
         for name in PersonLink.objects.filter(person=item).values_list("user__username", flat=True)
     ]
+    if Reviewer.objects.filter(person=item).exists():
+        found.append("It is on the list of reviewers of releases")
     # Also those that will name it, such as the Person of a registration.
     jobs = Job.objects.unfinished().annotate(text=Cast("payload", TextField()))
     waiting = jobs.filter(text__contains=f'"{item.handle}"').values_list("session_id", flat=True)
