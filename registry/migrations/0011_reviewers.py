@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("registry", "0009_lists_of_the_api"),
+        ("registry", "0010_lists_of_the_api"),
     ]
 
     operations = [
