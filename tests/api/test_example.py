@@ -1,6 +1,7 @@
-"""The script that shows a study from code does what it says, on a server with a real worker."""
+"""What we show of the API does what it says, on a server with a real worker."""
 
 import os
+import re
 import subprocess
 import sys
 
@@ -35,3 +36,19 @@ def test_the_example_works_as_it_stands(stack: Stack, user: User) -> None:
     assert "11 MODEL_RUN" in told.stdout.splitlines()[-1]
     assert Item.objects.filter(subtype="MODEL_RUN").count() == 11
     assert set(Job.objects.values_list("status", flat=True)) == {Status.SUCCEEDED}
+
+
+@pytest.mark.cluster
+def test_the_lines_of_the_readme_work(stack: Stack, user: User) -> None:
+    url = stack.start_web()
+    token = stack.manage("create_token", user.username, "--offline").stdout.strip()
+    [code] = re.findall(r"```python\n(.*?)```", (settings.BASE_DIR / "README.md").read_text(), re.S)
+    script = code.replace("http://127.0.0.1:8000", url).replace("provena-offline_...", token)
+    told = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", script],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+    )
+    assert told.stdout == "{'PERSON': 1}\n", told.stdout + told.stderr
