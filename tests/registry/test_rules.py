@@ -31,6 +31,7 @@ from registry.models import (
 from registry.services import (
     ChangedMeanwhile,
     Locked,
+    NoRevision,
     NotAllowed,
     PersonNeeded,
     Refused,
@@ -303,7 +304,7 @@ TOLD: dict[str, tuple[type[Exception], list[str]]] = {
     "role": (NotAllowed, ["needs the role", "ana", "can give you the role"]),
     "reason": (Refused, ["Give a reason"]),
     "complete": (Refused, ["reserved id", "Complete it first"]),
-    "revision": (Refused, ["no revision 99", "history"]),
+    "revision": (NoRevision, ["no revision 99", "history"]),
     "valid": (Findings, ["Export controls", "Obtain it"]),
     "versioned": (Refused, ["Studies have no versions", "Update the item instead"]),
     "latest": (Refused, ["not the latest version", "follows it", "from the latest one"]),
