@@ -42,7 +42,9 @@ def test_the_example_works_as_it_stands(stack: Stack, user: User) -> None:
 def test_the_lines_of_the_readme_work(stack: Stack, user: User) -> None:
     url = stack.start_web()
     token = stack.manage("create_token", user.username, "--offline").stdout.strip()
-    [code] = re.findall(r"```python\n(.*?)```", (settings.BASE_DIR / "README.md").read_text(), re.S)
+    [code] = re.findall(
+        r"```python\n(.*?)```", (settings.BASE_DIR / "README.md").read_text(), re.DOTALL
+    )
     script = code.replace("http://127.0.0.1:8000", url).replace("provena-offline_...", token)
     told = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", script],
