@@ -77,7 +77,7 @@ def retry_a_job(page: Page) -> None:
 def cancel_a_job(page: Page) -> None:
     page.get_by_role("link", name="Cancel job").click()
     page.get_by_role("button", name="Cancel job").click()
-    expect(page.locator("h1 .state")).to_have_text("FAILED")
+    expect(page.locator("h1 .state")).to_have_text("CANCELLED")
 
 
 def filter_jobs(page: Page) -> None:
