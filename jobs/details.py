@@ -120,9 +120,12 @@ def _text(value: Combinable | str) -> Cast:
 
 
 def was_refused(job: Job, line: Line) -> bool:
-    """True of a job that failed for good although attempts were left: the same again would fail."""
-    is_failure = line.wrong is not None and line.wrong.kind == JobEvent.Kind.ATTEMPT_FAILED
-    return is_failure and job.status == Status.FAILED and job.attempt < job.max_attempts
+    """True of a job that failed for good because the same again would fail. Events of old do not
+    say so; then attempts that were left do."""
+    if line.wrong is None or line.wrong.kind != JobEvent.Kind.ATTEMPT_FAILED:
+        return False
+    is_known = line.wrong.is_permanent or job.attempt < job.max_attempts
+    return is_known and job.status == Status.FAILED
 
 
 def attempts_told(job: Job, line: Line) -> str:

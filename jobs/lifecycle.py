@@ -280,6 +280,7 @@ def fail(job: Job, error: BaseException, *, log: str = "") -> None:
     """End the attempt after an error: to the queue again while that can help, else FAILED. `log`
     is what it logged."""
     message, remedy = outcomes.explain(job, error)
+    is_permanent = isinstance(error, PermanentError)
     _end_attempt(
         job,
         kind=JobEvent.Kind.ATTEMPT_FAILED,
@@ -287,7 +288,8 @@ def fail(job: Job, error: BaseException, *, log: str = "") -> None:
         remedy=remedy,
         details=outcomes.details(error),
         log=outcomes.storable(log),
-        is_final=isinstance(error, PermanentError) or job.attempt >= job.max_attempts,
+        is_final=is_permanent or job.attempt >= job.max_attempts,
+        is_permanent=is_permanent,
         wait=backoff(job.attempt),
     )
 
@@ -503,6 +505,7 @@ def _end_attempt(
     remedy: str,
     is_final: bool,
     wait: timedelta,
+    is_permanent: bool = False,
     details: str = "",
     log: str = "",
 ) -> bool:
@@ -517,7 +520,8 @@ def _end_attempt(
         times = _times(job)
         updated = _held(job).update(**outcome)
         if updated:
-            _note(job, kind, message, remedy=remedy, traceback=details, log=log, at=now, **times)
+            told = {"remedy": remedy, "traceback": details, "log": log}
+            _note(job, kind, message, is_permanent=is_permanent, at=now, **told, **times)
             wakeup.announce()
             if is_final and (letter := mail.about_failure(job, message, remedy)):
                 submit(**letter)

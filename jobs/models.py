@@ -522,6 +522,9 @@ class JobEvent(models.Model):
     started_at = models.DateTimeField(
         null=True, blank=True, help_text="When that attempt began; empty if none had."
     )
+    is_permanent = models.BooleanField(
+        default=False, db_default=False, help_text="The same again would fail again."
+    )
     message = models.TextField()
     remedy = models.TextField(blank=True, help_text="For people: what can be done about it.")
     traceback = models.TextField(blank=True)
