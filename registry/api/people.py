@@ -4,10 +4,16 @@ from django.http import HttpRequest
 from ninja import Router
 
 from provena import rest
-from registry.api import groups, groups_admin, links, releases
+from registry.api import groups, groups_admin, groups_moving, links, releases
 
 router = Router(tags=["People"])
-for part in (links.router, groups.router, groups_admin.router, releases.router("people")):
+for part in (
+    links.router,
+    groups.router,
+    groups_admin.router,
+    groups_moving.router,
+    releases.router("people"),
+):
     router.add_router("", part)
 
 
