@@ -267,7 +267,8 @@ def test_datasets_are_listed_page_by_page_and_nothing_else_is(
     api: Caller, stranger: Caller, user: User, content: dict[str, Any], make_item: Any
 ) -> None:
     def pages(caller: Caller, **asked: Any) -> list[list[str]]:
-        found, key = [], None
+        found: list[list[str]] = []
+        key = None
         while not found or key:
             body = asked | ({"pagination_key": key} if key else {})
             told = caller.post(LIST, body).json

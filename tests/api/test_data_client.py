@@ -93,7 +93,7 @@ def test_what_the_client_is_refused(
     organisation = make_item(user, subtype="ORGANISATION").handle
     plain = CollectionFormat(**dataset(organisation, access_info=elsewhere)["collection_format"])
     handle = wait_for(api.mint_dataset(plain)).handle
-    file = PresignedURLRequest(dataset_id=handle, file_path="a.nc")
+    file = PresignedURLRequest(dataset_id=handle, file_path="a.nc", expires_in=60)
     keys = CredentialsRequest(dataset_id=handle, console_session_required=False)
     session = wait_for(api.interactive_dataset(handle))
     assert wait_for(session.fetch_dataset()).item.id == handle

@@ -207,5 +207,7 @@ def test_lists_take_as_many_queries_for_many_as_for_one(
     for number in range(20):
         make_user(f"user{number}", linked=False)
         services.add_member(slug="plain", username=f"user{number}")
-        services.create_group(services.GroupContent(**PLAIN | {"id": f"group{number}"}))
+        services.create_group(
+            services.GroupContent.model_validate(PLAIN | {"id": f"group{number}"})
+        )
     assert queries() == before

@@ -7,6 +7,7 @@ import pytest
 from django.contrib.auth.models import User
 from provenaclient.utils.exceptions import BadRequestException
 from ProvenaInterfaces.AuthAPI import GroupsImportRequest, GroupsRestoreRequest
+from ProvenaInterfaces.SharedTypes import ImportMode
 
 from provena.tokens import keeping
 from registry import services
@@ -109,8 +110,10 @@ def test_every_method_of_the_client(stack: Stack, make_user: Callable[..., User]
     services.create_group(services.GroupContent.model_validate(PLAIN))
     items = wait_for(admin.get_export_groups()).items
     assert items == [PLAIN]
-    wanted = GroupsImportRequest(import_mode="OVERWRITE_ONLY", items=items, trial_mode=False)
+    wanted = GroupsImportRequest(
+        import_mode=ImportMode.OVERWRITE_ONLY, items=items, trial_mode=False
+    )
     assert wait_for(admin.post_import_groups(wanted)).statistics.overwritten_entries == 1
-    restore = GroupsRestoreRequest(import_mode="ADD_ONLY")
+    restore = GroupsRestoreRequest(import_mode=ImportMode.ADD_ONLY)
     with pytest.raises(BadRequestException, match="import them here"):
         wait_for(admin.post_restore_groups_from_table("groups", restore))
