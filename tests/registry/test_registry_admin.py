@@ -245,6 +245,12 @@ def test_a_role_that_does_not_exist_is_refused(admin_client: Client) -> None:
     assert not Group.objects.exists()
 
 
+def test_what_the_service_takes_for_no_group_is_told_at_its_field(admin_client: Client) -> None:
+    answer = admin_client.post(address(Group, "add"), GROUP | {"display_name": "Reef\u2028team"})
+    assert "U+2028" in errors(answer)["display_name"][0]
+    assert not Group.objects.exists()
+
+
 def test_the_id_of_a_group_stays_what_it_was(admin_client: Client) -> None:
     group = Group.objects.create(slug="coral", display_name="Coral")
     answer = admin_client.post(address(Group, "change", group.pk), GROUP)
