@@ -472,6 +472,11 @@ class Job(models.Model):
         return MENDED if self.mended_by else shown_state(self.status, self.cancelled_at)
 
     @property
+    def is_unmended(self) -> bool:
+        """True where it failed or was cancelled, and no other job took its place."""
+        return self.status == Status.FAILED and self.mended_by is None
+
+    @property
     def meaning(self) -> str:
         if self.shown == Status.FAILED and definitions.is_in_pieces(self.sub_type):
             return ENDED_EARLY

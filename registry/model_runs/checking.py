@@ -174,7 +174,7 @@ def _of_job(job: Job | None, fingerprint: str) -> Same | None:
     what = f"job {job.session_id}{', mended since' if job.mended_by else ''}"
     if job.status != Status.FAILED:
         return Same(what, job=job.session_id)
-    return Same(what, None if job.mended_by else job.session_id)
+    return Same(what, job.session_id if job.is_unmended else None)
 
 
 def _uuid(text: str) -> UUID | None:

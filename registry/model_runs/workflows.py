@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from jobs import definitions
 from jobs.definitions import Link, Payload, PermanentError
-from jobs.models import Job, Status
+from jobs.models import Job
 from jobs.worker import Run
 from registry import references, services
 from registry.access import Level, Role
@@ -178,7 +178,7 @@ def update_lodge_only(run: Run, payload: UpdateLodgeOnlyPayload) -> None:
 
 def mending(user: User, job: Job) -> list[Link]:
     """Of a run that was not registered or changed: to its owner the form with what was typed."""
-    if job.shown != Status.FAILED or job.owner_id != user.pk:
+    if not job.is_unmended or job.owner_id != user.pk:
         return []
     if job.sub_type == "MODEL_RUN_UPDATE":
         label, form = "Edit again with what you typed", "run-edit"

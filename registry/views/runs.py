@@ -77,7 +77,7 @@ def register(request: HtmxRequest, handle: str) -> HttpResponse:
         return render(request, "registry/runs/form.html", context, status=UNPROCESSABLE)
     copied = _run(request, request.GET["from"]) if request.GET.get("from") else None
     mended = _own_job(request, REGISTERS)
-    if mended and mended.shown != Status.FAILED:
+    if mended and not mended.is_unmended:
         return _not_to_mend(request, mended)
     initial = copied.info["record"] if copied else _initial(request, mended)
     form = RunForm(context["layout"], request.user, request.POST or None, initial)
@@ -133,7 +133,7 @@ def job_panel(request: HtmxRequest, item: Item) -> dict[str, Any]:
     if found is None:
         return {}
     is_own = found.owner_id == request.user.pk
-    failed = found if found.status == Status.FAILED and is_own else None
+    failed = found if found.is_unmended and is_own else None
     return _panel(request, found, reverse("run-panel", args=[item.handle])) | {
         "failed_edit": failed if failed and failed.sub_type == UPDATES else None
     }
@@ -182,7 +182,7 @@ def edit(request: HtmxRequest, handle: str) -> HttpResponse:
         context["refusal"] = str(refused)
         return render(request, "registry/runs/form.html", context, status=UNPROCESSABLE)
     failed = _failed_edit(request, item)
-    if failed and failed.shown != Status.FAILED:
+    if failed and not failed.is_unmended:
         return _not_to_mend(request, failed)
     if failed:
         context["reason"] = context["reason"] or failed.payload["reason"]

@@ -262,4 +262,4 @@ def test_a_job_of_a_table_is_called_by_its_row_everywhere(
     assert "Row 3<" in listed
     exported = b"".join(signed_in.get(reverse("job-csv"), {"text": "Run 3"}))
     records: Any = csv.DictReader(io.StringIO(exported.decode("utf-8-sig")))
-    assert "3" in [record["batch_row"] for record in records]
+    assert "3" in [record["file_row"] for record in records]

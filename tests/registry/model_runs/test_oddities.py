@@ -80,7 +80,7 @@ def test_the_form_tells_what_is_odd_at_its_field_and_takes_it_when_it_is_sent_ag
     assert "2 things look odd" in page
     assert "in the future" in told_at(page, "end_time")
     assert "is an input of this run, too" in told_at(page, "outputs-t0-0-dataset_id")
-    assert 'aria-describedby="id_end_time_help id_end_time_warnings"' in page
+    assert 'aria-describedby="id_end_time_utc id_end_time_help id_end_time_warnings"' in page
     assert '<a href="#id_end_time">End' in page
     assert post(signed_in, workflow, **odd, odd=answer.context["form"].odd).status_code == 302
     assert lodgings() == 1
@@ -147,7 +147,7 @@ def test_the_page_of_a_table_tells_how_many_rows_are_odd_and_lists_them(
     assert [entry["row"].number for entry in odd.context["rows"]] == [2, 4]
     titles = odd.context["titles"]
     assert titles[1:3] == ["End time", "Output: Matrix"]
-    assert odd.content.decode().count('class="odd"') == 2
+    assert odd.content.decode().count('odd">') == 2
 
 
 def test_a_row_that_was_mended_tells_what_is_odd_and_forgets_it_when_that_is_mended(
