@@ -64,7 +64,7 @@ class Checker:
             former = there.get(place) if place else None
             if former is None or (self._sheet and former.sheet_id == self._sheet.pk):
                 continue
-            row.former = place
+            row.former = (former.sheet_id, former.number)
             why = origins.settled(former, self._sheet)
             if why and row.state == State.NEW and row.failed_job is None:
                 row.failed_job = origins.failed_job(former)

@@ -16,6 +16,7 @@ State = SheetRow.State
 Place = tuple[UUID, int]
 """A table, and the number of a row in it."""
 MOVABLE = (State.FAULTY, State.NEW, State.RETRY, State.EXISTING)
+GOES_ON = (State.FAULTY, State.SUBMITTED)  # where a row stands now that went on elsewhere
 LONGEST_NUMBER = 9  # digits
 
 
@@ -29,7 +30,27 @@ def place(table: str, number: str) -> Place | None:
 
 
 def find(places: Iterable[Place], user: User) -> dict[Place, SheetRow]:
-    """Those rows of the user's tables, with these."""
+    """Those rows of the user's tables, with these. Of one that went on in other tables and is still
+    to mend there, or was submitted there, that where it stands now."""
+    found = _at(places, user)
+    now = _where_now(found, user)
+    return {place: now[place] if now[place].state in GOES_ON else found[place] for place in found}
+
+
+def _where_now(found: Mapping[Place, SheetRow], user: User) -> dict[Place, SheetRow]:
+    """Instead of each row that went on elsewhere the last that it became, as far as that is known.
+    A row goes on only in a table that was uploaded later, so this ends."""
+    onward: dict[Place, Place] = {
+        place: (row.moved_to, row.moved_as or 0) for place, row in found.items() if row.moved_to
+    }
+    there = _where_now(_at(onward.values(), user), user) if onward else {}
+    return {
+        place: there.get(onward[place], row) if place in onward else row
+        for place, row in found.items()
+    }
+
+
+def _at(places: Iterable[Place], user: User) -> dict[Place, SheetRow]:
     wanted: dict[UUID, set[int]] = defaultdict(set)
     for table, number in places:
         wanted[table].add(number)

@@ -171,6 +171,23 @@ def test_a_file_that_is_uploaded_twice_registers_its_rows_once(
     assert run_names() == ["Run 2", "Run 4"]
 
 
+def test_what_is_still_faulty_in_the_file_goes_on_when_the_same_file_is_mended_further(
+    first: RunSheet, workflow: Workflow, user: User
+) -> None:
+    header, one, other = list(sheets.faulty(first))
+    place = header.index("agent id")
+    one[place] = workflow.modeller.handle
+    second = load(text_of([header, one, other]), user)
+    assert found(second) == [(2, "NEW"), (3, "FAULTY")]
+    submit(second)
+    other[place] = workflow.modeller.handle
+    third = load(text_of([header, one, other]), user)
+    assert found(third) == [(2, "EXISTING"), (3, "NEW")]
+    assert found(second) == [(2, "SUBMITTED"), (3, "MOVED")]
+    submit(third)
+    assert run_names() == ["Run 2", "Run 4"]
+
+
 def test_a_row_that_was_mended_on_the_page_and_submitted_is_left_out_of_the_file(
     first: RunSheet, workflow: Workflow, user: User
 ) -> None:
