@@ -1,10 +1,21 @@
-"""Taking what is right in a table into a batch. The rows of a large table are marked in pieces,
-each a short transaction; then all of its jobs are made at once, or none."""
+"""Taking what is right in a table into a batch, and trying again what failed. The rows of a large
+table are marked in pieces, each a short transaction; then all of its jobs are made at once, or
+none."""
 
 import itertools
 from uuid import uuid5
 
-from django.db.models import Case, JSONField, QuerySet, TextField, Value, When
+from django.contrib.auth.models import User
+from django.db.models import (
+    Case,
+    Exists,
+    JSONField,
+    OuterRef,
+    QuerySet,
+    TextField,
+    Value,
+    When,
+)
 from django.db.models.functions import Cast, Concat
 
 from jobs import batches, lifecycle
@@ -37,16 +48,18 @@ PAYLOAD_OF_ROW = Cast(
 )
 
 
-def launch(run: Run, sheet: RunSheet) -> Batch:
-    """Launch what was submitted of a sheet, as a batch whose id follows from that of the job. Begun
-    anew, it goes on where it was, and what is launched already is not launched again.
+def launch(run: Run, sheet: RunSheet) -> Batch | None:
+    """Launch what was submitted of a sheet, as a batch whose id follows from that of the job, and
+    put the failed jobs of its rows back into the queue. Begun anew, it goes on where it was, and
+    what is launched already is not launched again.
 
-    Raises PermanentError if there is nothing to launch.
+    Returns the batch; None where nothing was new and something is tried again. Raises
+    PermanentError if there is neither.
     """
     key = uuid5(run.job.session_id, "batch")
     if there := Batch.objects.filter(pk=key).first():
         return there
-    done = _mark(run, sheet)
+    done = _mark(run, sheet, _try_again(run, sheet))
     lifecycle.advance(run.job, LONGEST)
     with run.piece(done, of=done):
         held = _hold(sheet)
@@ -65,16 +78,34 @@ def launch(run: Run, sheet: RunSheet) -> Batch:
             )
         if held.launching == run.job.session_id:
             held.launching = None
-        if not count:
+        again = held.rows.filter(state=State.SUBMITTED, submission=None, failed_job__isnull=False)
+        is_idle = not count and not again.exists()
+        if is_idle:
             held.launches = [one for one in held.launches if one != str(run.job.session_id)]
         keeping.recount(held)
-    if not count:
+    if is_idle:
         raise PermanentError(
             "None of its rows is left to launch: they were taken back, or submitted with another "
             "table meanwhile.",
             remedy="The page of the table says of each row what became of it.",
         )
-    return Batch.objects.get(pk=key)
+    return Batch.objects.filter(pk=key).first()
+
+
+def try_again(rows: "QuerySet[SheetRow]", *, by: User) -> int:
+    """Put the failed jobs of these rows, which are to be tried again, back into the queue, in the
+    caller's transaction. One that no longer is failed was tried again by somebody else, and needs
+    nothing; the row of one that is no longer kept is new. Returns how many."""
+    kept = Job.objects.filter(session_id=OuterRef("failed_job"))
+    rows.exclude(Exists(kept)).update(state=State.NEW, failed_job=None)
+    mended = Job.objects.mended().filter(session_id=OuterRef("failed_job"))
+    rows.filter(Exists(mended)).update(
+        state=State.EXISTING, failed_job=None, note="Its job failed, and was mended since."
+    )
+    jobs = Job.objects.filter(owner=by, session_id__in=rows.order_by().values("failed_job"))
+    retried = batches.retry_all(jobs, by=by)
+    rows.update(state=State.SUBMITTED, note="Its job was put back into the queue.")
+    return retried
 
 
 def title(count: int, name: str) -> str:
@@ -103,12 +134,29 @@ def leave_out_submitted(new: "QuerySet[SheetRow]", sheet: RunSheet) -> int:
     return len(left_out)
 
 
-def _mark(run: Run, sheet: RunSheet) -> int:
+def _try_again(run: Run, sheet: RunSheet) -> int:
+    """Try again what failed of a sheet, if the job is to, piece by piece. Returns how many rows are
+    looked at."""
+    to_do = sheet.rows.filter(state__in=(State.RETRY, State.NEW)).count()
+    failed = sheet.rows.filter(state=State.RETRY).order_by("number")
+    done = 0
+    while numbers := list(failed.values_list("number", flat=True)[:PIECE]):
+        with run.piece(done + len(numbers), of=to_do):
+            held = _hold(sheet)
+            if held.launching != run.job.session_id:
+                break  # its rows were taken back
+            try_again(failed.filter(number__lte=numbers[-1]), by=run.owner)
+            keeping.recount(held)
+        done += len(numbers)
+    return done
+
+
+def _mark(run: Run, sheet: RunSheet, before: int) -> int:
     """Mark the new rows of a sheet as submitted, if the job is to, piece by piece. Returns how many
-    rows are looked at."""
+    rows are looked at, with those that were `before`."""
     session_id = run.job.session_id
     new = sheet.rows.filter(state=State.NEW).order_by("number")
-    done = sheet.rows.filter(submission=session_id).count()
+    done = before + sheet.rows.filter(submission=session_id).count()
     total = done + (new.count() if sheet.launching == session_id else 0)
     while done < total:
         numbers = list(new.values_list("number", flat=True)[:PIECE])

@@ -11,9 +11,9 @@ from uuid import UUID
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import connection, transaction
-from django.db.models import Exists, Func, IntegerField, Max, OuterRef
+from django.db.models import Func, IntegerField, Max
 
-from jobs import batches, lifecycle
+from jobs import lifecycle
 from jobs.models import Batch, Job, Status
 from registry.access import Level
 from registry.model_runs import columns as headers
@@ -35,7 +35,8 @@ Found = Sequence[tuple[int, str]]
 @dataclass(frozen=True)
 class Submission:
     """What was done with the rows of a sheet: the job that launches the new ones as a batch, if
-    there are any, and how many failed jobs were put back into the queue."""
+    there are any, and how many failed jobs were put back into the queue. Of a large table its job
+    does that, too."""
 
     job: Job | None
     new: int
@@ -161,13 +162,13 @@ def submit(*, sheet: RunSheet, by: User) -> Submission:
     job, count = None, 0
     with transaction.atomic():
         held = _held(sheet)
-        retried = _retry(sheet, by)
-        new = sheet.rows.filter(state=State.NEW)
+        new, failed = (sheet.rows.filter(state=state) for state in (State.NEW, State.RETRY))
+        is_small = new.count() + failed.count() <= waiting.AT_ONCE
+        retried = launching.try_again(failed, by=by) if is_small else 0
         count = new.count()
-        is_small = count <= waiting.AT_ONCE
         if count and is_small:
             count -= launching.leave_out_submitted(new, held)
-        if count:
+        if count or not is_small:
             job = lifecycle.submit(
                 sub_type="MODEL_RUN_BATCH_SUBMIT",
                 payload={"records": [], "sheet": sheet.pk, "name": sheet.file_name},
@@ -180,7 +181,7 @@ def submit(*, sheet: RunSheet, by: User) -> Submission:
                 held.launching = job.session_id
             held.launches.append(str(job.session_id))
         keeping.recount(held)
-    if not count and not retried:
+    if not job and not retried:
         raise Refused("No row of this sheet is left to register.")
     return Submission(job, count, retried)
 
@@ -304,19 +305,3 @@ def _checked_again(sheet: RunSheet, row: SheetRow, cells: list[str], checker: Ch
     origins.move(sheet, [checked])
     checked.save()
     return checked
-
-
-def _retry(sheet: RunSheet, by: User) -> int:
-    """Put the failed jobs of its rows back into the queue. One that no longer is failed was tried
-    again by somebody else, and needs nothing; the row of one that is no longer kept is new."""
-    found = sheet.rows.filter(state=State.RETRY)
-    kept = Job.objects.filter(session_id=OuterRef("failed_job"))
-    found.exclude(Exists(kept)).update(state=State.NEW, failed_job=None)
-    mended = Job.objects.mended().filter(session_id=OuterRef("failed_job"))
-    found.filter(Exists(mended)).update(
-        state=State.EXISTING, failed_job=None, note="Its job failed, and was mended since."
-    )
-    jobs = Job.objects.filter(owner=by, session_id__in=found.values("failed_job"))
-    retried = batches.retry_all(jobs, by=by)
-    found.update(state=State.SUBMITTED, note="Its job was put back into the queue.")
-    return retried

@@ -31,7 +31,9 @@ class BatchPayload(Payload):
 
 
 class BatchResult(Payload):
-    batch_id: UUID
+    """The batch that was launched; none where nothing was new, and what failed is tried again."""
+
+    batch_id: UUID | None = None
 
 
 class CheckPayload(Payload):
@@ -68,7 +70,8 @@ def submit_batch(run: Run, payload: BatchPayload) -> BatchResult:
                 "The table that it was to launch is no longer there.",
                 remedy="Upload the table again and submit that. A retry cannot bring it back.",
             )
-        return BatchResult(batch_id=launching.launch(run, sheet).pk)
+        batch = launching.launch(run, sheet)
+        return BatchResult(batch_id=batch.pk if batch else None)
     return BatchResult(batch_id=_of_records(run, payload).pk)
 
 

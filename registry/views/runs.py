@@ -104,7 +104,7 @@ def follow(request: HtmxRequest, session_id: UUID) -> HttpResponse:
     """The job that registers a run or launches a batch, until it leads to what it made."""
     own = Job.objects.filter(owner=request.user, sub_type__in=[REGISTERS, LAUNCHES])
     job = get_object_or_404(own.select_related("owner"), session_id=session_id)
-    if job.result:
+    if job.result is not None:
         leads = HttpResponseClientRedirect if request.htmx else redirect
         return leads(_made(job))
     context = _panel(request, job, request.path)
@@ -223,7 +223,9 @@ def _made(job: Job) -> str:
     """Where the run or the batch is that a job has made."""
     result: dict[str, Any] = job.result or {}
     if job.sub_type == LAUNCHES:
-        return reverse("batch-detail", args=[result["batch_id"]])
+        if batch := result.get("batch_id"):
+            return reverse("batch-detail", args=[batch])
+        return reverse("run-sheet", args=[job.payload["sheet"]])
     return reverse("item-detail", args=[result["record"]["id"]])
 
 

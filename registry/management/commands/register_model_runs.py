@@ -163,7 +163,7 @@ class Command(BaseCommand):
             counts = _states(submitted.again)
             counts += progress.of_batches([batch])[batch.pk] if batch else Counter()
             done = progress.done(counts)
-            is_launched = bool(batch) or not submitted.job
+            is_launched = not submitted.job or submitted.job.is_finished
             if is_launched and not quiet:
                 bar = "█" * (WIDTH * done // max(counts.total(), 1))
                 self.stdout.write(f"\r{bar:·<{WIDTH}} {done}/{counts.total()}", ending="")
@@ -189,7 +189,7 @@ def _launched(job: Job) -> Batch | None:
     job.refresh_from_db()
     if job.status == Status.FAILED:
         raise CommandError(f"The batch was not launched: {job.info}")
-    return Batch.objects.filter(pk=job.result["batch_id"]).first() if job.result else None
+    return Batch.objects.filter(pk=job.result.get("batch_id")).first() if job.result else None
 
 
 def _tried_again(sheet: RunSheet) -> "QuerySet[Job]":

@@ -491,6 +491,7 @@ def test_a_launch_whose_success_was_not_noted_launches_nothing_again(
     assert held
     ready.refresh_from_db()
     batch = launching.launch(worker.Run(held), ready)
+    assert batch
     assert launching.launch(worker.Run(held), ready) == batch
     lifecycle.succeed(held, table_jobs.BatchResult(batch_id=batch.pk))
     drain()
@@ -513,6 +514,48 @@ def test_rows_of_a_large_launch_that_was_cancelled_are_taken_back_and_submitted_
     assert Item.objects.filter(subtype="MODEL_RUN").count() == 4
     launch.refresh_from_db()
     assert launch.info.startswith("None of its rows is left to launch")
+
+
+@pytest.fixture
+def failed(ready: RunSheet, workflow: Workflow, user: User, signed_in: Client) -> RunSheet:
+    """The large table once more, after all four runs of it have failed."""
+    sheets.submit(sheet=ready, by=user)
+    Item.objects.filter(pk=workflow.currents.pk).update(is_complete=False)
+    drain()
+    Item.objects.filter(pk=workflow.currents.pk).update(is_complete=True)
+    again = upload(signed_in, file_of(workflow, user))
+    drain()
+    again.refresh_from_db()
+    assert again.in_state("RETRY") == 4
+    return again
+
+
+@pytest.mark.parametrize("piece", [1, 2, 3])
+def test_failed_jobs_of_a_large_table_are_retried_by_its_job_once_also_if_that_is_killed(
+    failed: RunSheet, user: User, signed_in: Client, monkeypatch: pytest.MonkeyPatch, piece: int
+) -> None:
+    monkeypatch.setattr(launching, "PIECE", 2)
+    launch = sheets.submit(sheet=failed, by=user).job
+    assert launch
+    assert failed.rows.filter(state="RETRY").count() == 4
+    with monkeypatch.context() as once:
+        kill_in_piece(once, piece)
+        [(job, attempt, _)] = lifecycle.claim("provena", 1)
+        with pytest.raises(Killed):
+            worker.execute(job, attempt, 60)
+    assert failed.rows.filter(state="SUBMITTED").count() == 2 * (piece - 1)
+    lifecycle.release("")
+    Job.objects.filter(pk=launch.pk).update(lease_until=timezone.now())
+    lifecycle.sweep()
+    drain()
+    launch.refresh_from_db()
+    assert (launch.status, launch.result) == (Status.SUCCEEDED, {})
+    assert Item.objects.filter(subtype="MODEL_RUN").count() == 4
+    assert {job.attempt for job in Job.objects.filter(batch__isnull=False)} == {2}
+    answer = signed_in.get(reverse("run-job", args=[launch.session_id]))
+    assert answer["Location"] == failed.get_absolute_url()
+    failed.refresh_from_db()
+    assert (failed.launching, failed.tally["RETRY"], failed.tally["SUBMITTED"]) == (None, 0, 4)
 
 
 def test_a_table_that_is_uploaded_while_another_is_being_submitted_sees_its_rows(
