@@ -59,7 +59,7 @@ WAY = (
         "checked",
         "3 mend",
         "Mend them one by one on their pages, or download them, mend them in the spreadsheet and "
-        "upload that.",
+        "upload that: they go on in the new table, and the first one says where.",
         is_back=True,
     ),
     Leg(
@@ -93,7 +93,8 @@ WAY = (
         "failed",
         "batch",
         "5 retry",
-        "Retry what failed for a reason that is gone; mend what is wrong in itself.",
+        "Retry what failed for a reason that is gone; mend what is wrong in itself. A job that was "
+        "mended is not retried any more: the new one has taken its place.",
         is_back=True,
     ),
 )
@@ -106,6 +107,10 @@ ROW_STATES = (
         "Its job in a batch failed, and it says the same as then: that job is tried again.",
     ),
     (State.SUBMITTED, "It went into a batch, which tells what became of it."),
+    (
+        State.MOVED,
+        "It was faulty, and goes on in the table that you uploaded to mend it.",
+    ),
 )
 
 
