@@ -88,24 +88,37 @@ class JobFilter(Payload):
     def from_query(cls, given: QueryDict) -> tuple[Self, list[str]]:
         """The filter that an address asks for, and a line for each value that makes no sense, which
         the filter then lacks. What else the address holds does not matter."""
+        return cls.from_values(cls.values_in(given))
+
+    @classmethod
+    def values_in(cls, given: QueryDict) -> dict[str, Any]:
+        """What an address gives for the fields of a filter."""
         values: dict[str, Any] = {
             name: given.get(name, "").strip() for name in cls.model_fields if name in given
         }
         values["status"] = [value for value in given.getlist("status") if value]
         values["mine"] = values.get("mine", "") not in {"", "0"}
-        return cls.from_values(values)
+        return values
 
     @classmethod
     def from_values(cls, values: dict[str, Any]) -> tuple[Self, list[str]]:
         """The same by the names of its fields."""
-        faults: list[str] = []
+        found, faults = cls.checked(values)
+        return found, [text for _, text in faults]
+
+    @classmethod
+    def checked(cls, values: dict[str, Any]) -> tuple[Self, list[tuple[str, str]]]:
+        """The same, with the name of each field that makes no sense beside its line."""
+        faults: list[tuple[str, str]] = []
+        values = dict(values)
         while True:
             try:
                 return cls(**values), faults
             except ValidationError as error:
                 for fault in error.errors():
-                    values.pop(str(fault["loc"][0]), None)
-                    faults.append(str(fault.get("ctx", {}).get("error", fault["msg"])))
+                    name = str(fault["loc"][0])
+                    values.pop(name, None)
+                    faults.append((name, str(fault.get("ctx", {}).get("error", fault["msg"]))))
 
     def to_query(self) -> str:
         """The part of an address behind `?`; empty if all jobs are wanted."""
