@@ -62,15 +62,20 @@ def records(
     left = limit
     for jobs in search.walk(wanted, user, at_once=min(limit or search.CHUNK, search.CHUNK)):
         some = jobs[:left]
-        ids = {one for job in some for one in (job.subject, job.made) if one}
-        found = definitions.subjects(user, ids) if user else {}
-        readable = ids if user is None else set(found)
-        for job in some:
-            yield _record(job, user, readable, found.get(job.subject))
+        yield from told(some, user)
         if left is not None:
             left -= len(some)
             if not left:
                 return
+
+
+def told(jobs: list[Any], user: "User | None") -> Iterator[dict[str, Any]]:
+    """The records of these jobs of `for_lists`; what they name is looked up for all at once."""
+    ids = {one for job in jobs for one in (job.subject, job.made) if one}
+    found = definitions.subjects(user, ids) if user else {}
+    readable = ids if user is None else set(found)
+    for job in jobs:
+        yield _record(job, user, readable, found.get(job.subject))
 
 
 def _record(
