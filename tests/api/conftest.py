@@ -68,7 +68,7 @@ class Caller:
             headers=self.headers,
         )
         text = b"".join(answer).decode()
-        is_json = answer["Content-Type"].startswith("application/json")
+        is_json = answer["Content-Type"].partition(";")[0] == "application/json"
         return Answer(answer.status_code, json.loads(text) if is_json else None, text, answer)
 
 
