@@ -49,8 +49,11 @@ def launch(
 def _need_kind(type: str, sub_type: str) -> None:
     try:
         kind = definitions.job_kind(sub_type)
-    except UnknownKind as error:
-        raise NotPossible(str(error)) from None
+    except UnknownKind:
+        known = ", ".join(kind.sub_type for kind in definitions.job_kinds())
+        raise NotPossible(
+            f"There is no kind of job {sub_type!r} here. There are: {known}."
+        ) from None
     if kind.type != type:
         raise NotPossible(f"Jobs {sub_type} are of the type {kind.type}, and not {type}.")
 

@@ -549,7 +549,7 @@ def test_what_is_too_large_is_told_so_and_stores_nothing(signed_in: Client, user
     answer = signed_in.post("/items/new/dataset_template/", {"display_name": "x"} | rows)
     assert answer.status_code == 413
     assert "at most 10000 fields" in answer.content.decode()
-    answer = signed_in.post("/items/new/model/", MODEL | {"description": "x" * 6_000_000})
+    answer = signed_in.post("/items/new/model/", MODEL | {"description": "x" * 21_000_000})
     assert answer.status_code == 413
     assert not Item.objects.exclude(subtype="PERSON").exists()
 
