@@ -160,7 +160,7 @@ def test_a_job_is_cancelled_and_retried(
     page.goto(item.creation_workflow.jobs.get().get_absolute_url())
     page.get_by_role("link", name="Cancel job").click()
     page.get_by_role("button", name="Cancel job").click()
-    expect(page.locator("h1 .state")).to_have_text("FAILED")
+    expect(page.locator("h1 .state")).to_have_text("CANCELLED")
     expect(page.get_by_text("Cancelled by ana. Nothing of it was recorded.").first).to_be_visible()
     page.get_by_role("link", name="Retry").click()
     page.get_by_role("button", name="Retry job").click()
