@@ -15,7 +15,7 @@ from django.utils import timezone
 from jobs import definitions, progress
 from jobs.definitions import Subject
 from jobs.filters import JobFilter
-from jobs.models import CANCELLED, FINISHED, MENDED, UNFINISHED, Batch, Job, Status, shown_state
+from jobs.models import CANCELLED, FINISHED, MENDED, UNFINISHED, Batch, Job, Status
 from jobs.stuck import PATIENCE
 
 if TYPE_CHECKING:
@@ -153,17 +153,11 @@ def mark_of_ended(status: str, resumed_at: datetime | None) -> str:
     return f"{status[0]}-{since // MICROSECOND}"
 
 
-def is_same(
-    mark: str,
-    status: str,
-    cancelled_at: datetime | None,
-    attempt: int,
-    resumed_at: datetime | None,
-) -> bool:
+def is_same(mark: str, shown: str, attempt: int, resumed_at: datetime | None) -> bool:
     """True if the row that is shown with that mark has certainly not changed, as the job of the row
     is now, and the batch that it is in. A batch with jobs that have not ended must be counted."""
     if "-" not in mark:
-        return mark == mark_of(shown_state(status, cancelled_at), attempt)
+        return mark == mark_of(shown, attempt)
     is_final = mark[0] in {status[0] for status in ENDED}
     return is_final and mark == mark_of_ended(mark, resumed_at)
 

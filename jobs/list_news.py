@@ -9,7 +9,7 @@ from django.views.decorators.http import require_safe
 from jobs import job_rows, places, search
 from jobs.filters import JobFilter
 from jobs.job_rows import Row
-from jobs.models import Job, Status, sees_all_jobs
+from jobs.models import Job, Status, sees_all_jobs, shown_state
 from jobs.places import Origin
 from jobs.stuck import Standing
 from jobs.views import NOTHING_NEW
@@ -61,10 +61,15 @@ def job_news(request: HtmxRequest) -> HttpResponse:
 def _look(request: HtmxRequest, marks: dict[int, str], wanted: JobFilter) -> _Shown:
     """The rows with these marks as they are now. While none has changed, this is one query."""
     jobs = Job.objects.visible_to(request.user)
-    columns = ("pk", "queue", "status", "cancelled_at", "attempt", "batch__resumed_at")
-    now = list(jobs.filter(pk__in=marks).order_by().values_list(*columns)) if marks else []
+    columns = ("attempt", "batch__resumed_at", "status", "cancelled_at", "mended_by")
+    watched = jobs.filter(pk__in=marks).order_by().values_list("pk", "queue", *columns)
+    now = list(watched) if marks else []
     queues = {pk: queue for pk, queue, *_ in now}
-    maybe = [pk for pk, _, *state in now if not job_rows.is_same(marks[pk], *state)]
+    maybe = [
+        pk
+        for pk, _, attempt, resumed_at, *state in now
+        if not job_rows.is_same(marks[pk], shown_state(*state), attempt, resumed_at)
+    ]
     found = list(jobs.filter(pk__in=maybe).for_lists()) if maybe else []
     rows = job_rows.rows(request.user, found, wanted)
     latest = {pk: marks[pk] for pk in queues} | {row.job.pk: row.mark for row in rows}

@@ -49,9 +49,13 @@ MEANINGS: dict[str, str] = {
 ENDED_EARLY = "Ended early: what it had done by then stays."  # of one that failed, in pieces
 
 
-def shown_state(status: str, cancelled_at: datetime | None) -> str:
-    """The word that people see for the state of a job: one that somebody cancelled is FAILED, and
-    nothing is wrong with it."""
+def shown_state(
+    status: str, cancelled_at: datetime | None, mended_by: uuid.UUID | str | None = None
+) -> str:
+    """The word that people see for the state of a job: one that another has taken the place of, or
+    that somebody cancelled, is FAILED, and nothing is wrong with it."""
+    if mended_by:
+        return MENDED
     return CANCELLED if cancelled_at else str(status)
 
 
@@ -469,7 +473,7 @@ class Job(models.Model):
     @property
     def shown(self) -> str:
         """Its state in the word that people see."""
-        return MENDED if self.mended_by else shown_state(self.status, self.cancelled_at)
+        return shown_state(self.status, self.cancelled_at, self.mended_by)
 
     @property
     def is_unmended(self) -> bool:

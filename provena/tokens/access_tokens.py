@@ -100,9 +100,10 @@ def _private(key: SigningKey) -> rsa.RSAPrivateKey | None:
 @lru_cache(maxsize=8)  # opening it is slow by design
 def _opened(pem: str, password: bytes) -> rsa.RSAPrivateKey | None:
     try:
-        return serialization.load_pem_private_key(pem.encode(), password)  # type: ignore[return-value]
+        key = serialization.load_pem_private_key(pem.encode(), password)
     except ValueError:
         return None
+    return key if isinstance(key, rsa.RSAPrivateKey) else None
 
 
 def _password() -> bytes:

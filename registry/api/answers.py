@@ -48,7 +48,7 @@ def content_in_status(view: View) -> View:
         except services.WrongKind as error:
             return refused(str(error))
 
-    return answer  # type: ignore[return-value]
+    return answer  # type: ignore[return-value]  # it is called as the view is
 
 
 def refused(details: str) -> JsonResponse:

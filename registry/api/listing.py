@@ -26,7 +26,7 @@ LAST = chr(0x10FFFF)  # sorts behind every other character
 # The client knows these, too; there are no items of them.
 ABSTRACT = ("WORKFLOW_RUN", "SOFTWARE", "WORKFLOW_TEMPLATE")
 _SUBTYPES = [*(kind.subtype for kind in kinds.all_kinds()), *ABSTRACT]
-Subtype = StrEnum("Subtype", [(one, one) for one in _SUBTYPES])  # type: ignore[misc]
+Subtype = StrEnum("Subtype", [(one, one) for one in _SUBTYPES])  # type: ignore[misc]  # computed
 
 
 class Records(StrEnum):

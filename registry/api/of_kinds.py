@@ -75,5 +75,5 @@ def _of(kind: type[Kind], view: View) -> View:
 
     signature = inspect.signature(view)
     left = [one for name, one in signature.parameters.items() if name != "kind"]
-    of_kind.__signature__ = signature.replace(parameters=left)  # type: ignore[attr-defined]
+    of_kind.__signature__ = signature.replace(parameters=left)  # type: ignore[attr-defined]  # inspect reads it
     return of_kind

@@ -6,10 +6,12 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from jobs import attention, batches, bulk, lifecycle, progress
+from jobs import attention, batches, bulk, job_rows, lifecycle, progress
 from jobs.filters import JobFilter
 from jobs.lifecycle import NotPossible
 from jobs.models import MENDED, Batch, Job, JobEvent, Status
@@ -155,3 +157,13 @@ def test_the_page_of_a_batch_tells_failed_jobs_from_mended_ones(user: User, clie
     page = client.get(batch.get_absolute_url()).content.decode()
     assert "Retry 2 failed" in page
     assert other.get_absolute_url() in page
+
+
+def test_an_open_list_reads_a_mended_job_no_second_time(client: Client, user: User) -> None:
+    job, other = mended(user)
+    [row] = job_rows.rows(user, list(Job.objects.filter(pk=job.pk).for_lists()), JobFilter())
+    watched: dict[str, Any] = {"watch": f"{job.pk}.{row.mark}", "top": other.pk, "new": 0}
+    client.force_login(user)
+    with CaptureQueriesContext(connection) as asked:
+        assert client.get(reverse("job-news"), watched).status_code == 204
+    assert not [one for one in asked if "payload" in one["sql"]]

@@ -90,7 +90,7 @@ def _lines(records: Iterable[dict[str, Any]], options: dict[str, Any]) -> Iterat
 
 def _line(record: dict[str, Any]) -> str:
     created = datetime.fromisoformat(record["created_at"])
-    state = shown_state(record["status"], record["cancelled_at"])
+    state = shown_state(record["status"], record["cancelled_at"], record["mended_by"])
     return (
         f"{record['session_id']}  {state:<11}  {record['sub_type']:<26}  "
         f"{record['username']:<12}  {created:%Y-%m-%d %H:%M:%S}  {record['subject'] or ''}"
