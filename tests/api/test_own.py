@@ -143,7 +143,8 @@ def test_a_failed_job_is_retried_and_a_waiting_one_cancelled(api: Caller, user: 
 @pytest.mark.parametrize("limit", [1, 3, 100])
 def test_a_walk_by_cursor_meets_every_job_once(api: Caller, user: User, limit: int) -> None:
     made = [str(submit(user).session_id) for _ in range(7)]
-    found, cursor = [], {}
+    found: list[str] = []
+    cursor: dict[str, str] = {}
     while True:
         page = api.get(JOBS, limit=limit, **cursor).json
         found += [job["session_id"] for job in page["jobs"]]
