@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 CLAIMS_END_WITHIN = 2  # seconds; each is one short statement
+TRIES = 5  # a disk that is busy can hold up a claim's commit for longer
 
 
 def names() -> list[str]:
@@ -91,9 +92,14 @@ def _let_claims_end() -> None:
     """
     if connection.vendor != "postgresql":
         return
-    try:
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(f"SET LOCAL lock_timeout = '{CLAIMS_END_WITHIN}s'")
-            cursor.execute(f"LOCK TABLE {lifecycle.PAUSES} IN ACCESS EXCLUSIVE MODE")
-    except OperationalError:  # a backup holds it, and claims have long ended by now
-        logger.info("The table of pauses is in use; no claim takes that long.")
+    # In several short goes, because new claims wait behind who waits for the lock.
+    for _ in range(TRIES):
+        try:
+            with transaction.atomic(), connection.cursor() as cursor:
+                cursor.execute(f"SET LOCAL lock_timeout = '{CLAIMS_END_WITHIN}s'")
+                cursor.execute(f"LOCK TABLE {lifecycle.PAUSES} IN ACCESS EXCLUSIVE MODE")
+        except OperationalError:
+            continue
+        return
+    # A backup holds it, and claims have long ended by now.
+    logger.info("The table of pauses is in use; no claim takes that long.")
