@@ -52,17 +52,25 @@ run: setup ## start web and worker with demo data: http://127.0.0.1:8000, or POR
 	trap 'kill $$honcho; wait $$honcho; exit 0' INT TERM; \
 	wait $$honcho
 
-test: setup ## run all tests on SQLite, then on PostgreSQL if one answers at POSTGRES_URL
-	@echo "== Tests on SQLite"
-	@env -u DATABASE_URL $(PYTEST) $(ARGS)
-	@if reason=$$($(ASK_POSTGRES) 2>&1); then \
-	    echo "== Tests on PostgreSQL"; \
-	    DATABASE_URL='$(POSTGRES_URL)' $(PYTEST) -m "not browser" $(ARGS); \
+# Side by side, because each suite waits for its processes much of the time. What one of them says
+# is kept until the other has ended, so that both can be read.
+test: setup ## run all tests on SQLite and, if one answers at POSTGRES_URL, on PostgreSQL beside it
+	@told=$$(mktemp); trap 'rm -f $$told' EXIT; \
+	trap 'kill $$postgres 2>/dev/null; exit 130' INT TERM; \
+	if reason=$$($(ASK_POSTGRES) 2>&1); then \
+	    DATABASE_URL='$(POSTGRES_URL)' $(PYTEST) -p no:cacheprovider -m "not browser" $(ARGS) \
+	        >$$told 2>&1 & postgres=$$!; \
 	else \
-	    echo "== Tests on PostgreSQL: LEFT OUT, none answers at POSTGRES_URL:"; \
-	    echo "$$reason" | grep psycopg.OperationalError || echo "$$reason"; \
-	    test "$$REQUIRE_ALL" != 1 || { echo "REQUIRE_ALL=1 makes that a failure."; exit 1; }; \
-	fi
+	    postgres=; \
+	    { echo "LEFT OUT, none answers at POSTGRES_URL:"; \
+	    echo "$$reason" | grep psycopg.OperationalError || echo "$$reason"; } >$$told; \
+	    test "$$REQUIRE_ALL" != 1 || { cat $$told; echo "REQUIRE_ALL=1 makes that a failure."; exit 1; }; \
+	fi; \
+	echo "== Tests on SQLite"; \
+	env -u DATABASE_URL $(PYTEST) $(ARGS); on_sqlite=$$?; \
+	on_postgres=0; test -z "$$postgres" || { wait $$postgres; on_postgres=$$?; }; \
+	echo "== Tests on PostgreSQL"; cat $$told; \
+	exit $$((on_sqlite || on_postgres))
 
 screenshots: setup ## a picture of every page in var/screenshots: make screenshots ARGS="--only job"
 	@$(BIN)/python -m tests.screenshots $(ARGS)
