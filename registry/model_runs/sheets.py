@@ -265,13 +265,16 @@ def of_batch(batch: Batch, user: User) -> Iterator[list[str]]:
 
 
 def _job_rows(jobs: Any, columns: Columns) -> Iterator[list[str]]:
-    found = jobs.values_list("session_id", "status", "info", "result", "payload__record")
-    for session_id, status, info, result, record in found.iterator(CHUNK):
+    found = jobs.values_list(
+        "session_id", "status", "info", "result", "mended_by", "payload__record"
+    )
+    for session_id, status, info, result, mended_by, record in found.iterator(CHUNK):
+        mended = f"Mended: job {mended_by} took its place. It had failed: " if mended_by else ""
         system = {
             JOB: str(session_id),
             STATUS: status,
             RUN: result["record"]["id"] if result else "",
-            ERROR: info if status == Status.FAILED else "",
+            ERROR: f"{mended}{info}" if status == Status.FAILED else "",
         }
         yield rows.cells(record, columns, system)
 

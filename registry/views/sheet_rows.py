@@ -1,5 +1,6 @@
 """The rows of a table of runs as its pages print them, and one of them as a form."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,7 @@ from registry.model_runs.explained import OPTIONAL, REQUIRED, Column
 from registry.model_runs.rows import SEPARATOR
 from registry.models import HANDLE, RunSheet, SheetRow
 
+JOB_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 LOOKED_AT = 1_000  # faulty rows, to see which columns have faults
 TIMES = {("start_time",), ("end_time",)}
 SIDES = {("inputs",), ("outputs",)}
@@ -98,7 +100,7 @@ def _breaks(cell: str) -> str:
     ids = cell.split(SEPARATOR)
     if all(HANDLE.fullmatch(part.strip()) for part in ids):
         return "whole" if len(ids) == 1 else "ids"
-    return "whole" if moments.look(cell).utc else ""
+    return "whole" if moments.look(cell).utc or JOB_ID.fullmatch(cell) else ""
 
 
 @dataclass

@@ -290,8 +290,14 @@ def test_a_batch_as_a_table_gives_the_same_records_and_says_what_became_of_them(
         [],
         [(2, "EXISTING"), (3, "EXISTING"), (4, "FAULTY")],
     )
-    stored = [job.payload["record"] for job in batch.jobs.order_by("batch_index")]
-    assert [row.record for row in sheet.rows.all()][:2] == stored[:2]
+    jobs = list(batch.jobs.order_by("batch_index"))
+    assert [row.record for row in sheet.rows.all()][:2] == [
+        job.payload["record"] for job in jobs[:2]
+    ]
+    lifecycle.mend(jobs[2], by_job=jobs[0], by=user)
+    *_, last = sheets.of_batch(batch, user)
+    assert last[at["_job_status"]] == "FAILED"
+    assert last[at["_error_info"]].startswith(f"Mended: job {jobs[0].session_id} took its place.")
 
 
 def test_a_batch_of_several_workflows_is_no_table(
