@@ -61,7 +61,7 @@ def of_user(user: "User") -> Attention:
     own = Job.objects.filter(owner=user)
     batches = list(Batch.objects.filter(owner=user)[:BATCHES])
     counts = progress.of_batches(batches)
-    failed = list(_light(own.failed_by_itself().unmended().filter(batch=None))[: SHOWN + 1])
+    failed = list(_light(own.failed_by_itself().filter(batch=None))[: SHOWN + 1])
     under_way = list(alone(own))
     subjects = definitions.subjects(user, [job.subject for job in [*failed, *under_way]])
     reasons = stuck.explain(under_way)

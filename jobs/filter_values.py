@@ -8,10 +8,10 @@ from django.utils import timezone
 from pydantic import AfterValidator, ValidationInfo
 
 from jobs import definitions
-from jobs.models import CANCELLED, Status
+from jobs.models import CANCELLED, MENDED, Status
 
 LONGEST = 200  # characters of a value
-STATES = {**dict(Status.choices), CANCELLED: "Cancelled"}
+STATES = {**dict(Status.choices), CANCELLED: "Cancelled", MENDED: "Mended"}
 BATCHES = {"only": "In batches", "none": "Standalone"}
 WINDOWS = {
     "hour": "The last hour",

@@ -32,7 +32,7 @@ from jobs.filter_values import (
     types,
     zone_of,
 )
-from jobs.models import CANCELLED, ZERO, Batch, Job, JobQuerySet, Status, sees_all_jobs
+from jobs.models import FAILED_AS, ZERO, Batch, Job, JobQuerySet, sees_all_jobs
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -61,7 +61,7 @@ class Part(NamedTuple):
 class JobFilter(Payload):
     """Which jobs are wanted; a default asks for nothing. Several states mean any of them, and all
     that is asked for must be true. FAILED finds what failed by itself, CANCELLED what somebody
-    cancelled.
+    cancelled, MENDED what another job took the place of.
 
     Times without an offset are of `zone`, or of the site's zone; a day includes all of it. `mine`
     means those of whoever looks, so that a link shows each reader their own.
@@ -255,11 +255,10 @@ class JobFilter(Payload):
 
     def _in_states(self) -> Q:
         wanted = set(self.status)
-        found = Q(status__in=wanted - {CANCELLED})
-        if Status.FAILED in wanted and CANCELLED not in wanted:
-            return found & Q(cancelled_at=None)
-        if CANCELLED in wanted and Status.FAILED not in wanted:
-            return found | Q(cancelled_at__isnull=False)
+        found = Q(status__in=wanted - FAILED_AS.keys())
+        for state, told in FAILED_AS.items():
+            if state in wanted:
+                found |= told
         return found
 
     def _words(self, name: str, value: str) -> str:

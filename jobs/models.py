@@ -46,6 +46,14 @@ MEANINGS: dict[str, str] = {
     Status.FAILED: "Ended without effect: nothing of it was recorded.",
     MENDED: "It failed, and what was wrong was mended: another job took its place.",
 }
+# The words for FAILED jobs as the partial indexes tell them apart, by NULL tests only (see `Job`).
+FAILED_AS = {
+    Status.FAILED.value: Q(
+        finished_at__isnull=False, result__isnull=True, cancelled_at=None, mended_by=None
+    ),
+    CANCELLED: Q(cancelled_at__isnull=False, mended_by=None),
+    MENDED: Q(mended_by__isnull=False),
+}
 ENDED_EARLY = "Ended early: what it had done by then stays."  # of one that failed, in pieces
 
 
@@ -165,20 +173,22 @@ class JobQuerySet(models.QuerySet["Job"]):
         return self.filter(finished_at__isnull=False, result__isnull=True)
 
     def failed_by_itself(self) -> "JobQuerySet":
-        """FAILED, and nobody cancelled it, as the index `job_failed` says it."""
-        return self.failed().filter(cancelled_at=None)
+        """FAILED, neither cancelled nor mended, as the index `job_failed` says it."""
+        return self.filter(FAILED_AS[Status.FAILED])
 
     def cancelled(self) -> "JobQuerySet":
-        """FAILED, because somebody cancelled it, as the index `job_cancelled` says it."""
-        return self.filter(cancelled_at__isnull=False)
+        """FAILED, because somebody cancelled it, and not mended, as the index `job_cancelled` says
+        it."""
+        return self.filter(FAILED_AS[CANCELLED])
 
     def unmended(self) -> "JobQuerySet":
         """FAILED, and no other job has taken their place: these can be retried."""
         return self.failed().filter(mended_by=None)
 
     def mended(self) -> "JobQuerySet":
-        """FAILED jobs that another one has taken the place of."""
-        return self.filter(mended_by__isnull=False)
+        """FAILED jobs that another one has taken the place of, as the index `job_mended_own` says
+        it."""
+        return self.filter(FAILED_AS[MENDED])
 
     def listed(self) -> "JobQuerySet":
         """One row for each standalone job and one, the first, for each batch."""
@@ -374,21 +384,25 @@ class Job(models.Model):
             models.Index(
                 F("owner"),
                 F("id").desc(),
-                condition=Q(finished_at__isnull=False, result__isnull=True, cancelled_at=None),
+                condition=FAILED_AS[Status.FAILED],
                 name="job_failed",
             ),
             models.Index(
                 F("owner"),
                 F("id").desc(),
-                condition=Q(cancelled_at__isnull=False),
+                condition=FAILED_AS[CANCELLED],
                 name="job_cancelled",
             ),
             models.Index(
                 F("owner"),
                 F("id").desc(),
-                condition=Q(
-                    finished_at__isnull=False, result__isnull=True, cancelled_at=None, batch=None
-                ),
+                condition=FAILED_AS[MENDED],
+                name="job_mended_own",
+            ),
+            models.Index(
+                F("owner"),
+                F("id").desc(),
+                condition=FAILED_AS[Status.FAILED] & Q(batch=None),
                 name="job_failed_alone",
             ),
             models.Index(
@@ -396,13 +410,16 @@ class Job(models.Model):
             ),
             models.Index(
                 among_all("id").desc(),
-                condition=Q(finished_at__isnull=False, result__isnull=True, cancelled_at=None),
+                condition=FAILED_AS[Status.FAILED],
                 name="job_failed_all",
             ),
             models.Index(
                 among_all("id").desc(),
-                condition=Q(cancelled_at__isnull=False),
+                condition=FAILED_AS[CANCELLED],
                 name="job_cancelled_all",
+            ),
+            models.Index(
+                among_all("id").desc(), condition=FAILED_AS[MENDED], name="job_mended_all"
             ),
             # A job that is in no batch, or about nothing, is in none of these.
             models.Index(among_all("id").desc(), condition=Q(batch_index=0), name="job_first"),

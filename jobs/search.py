@@ -18,6 +18,7 @@ from jobs import statements
 from jobs.filters import JobFilter
 from jobs.models import (
     CANCELLED,
+    FAILED_AS,
     UNFINISHED,
     Job,
     JobQuerySet,
@@ -236,8 +237,12 @@ def _indexed(wanted: JobFilter, user: "User | None") -> list[_Part]:
     if states and Status.SUCCEEDED not in states:
         name, whole = "key" if everybodys else "id", states.issuperset(UNFINISHED)
         parts = [_Part(jobs.unfinished(), name, whole)] if states & set(UNFINISHED) else []
-        parts += [_Part(jobs.failed_by_itself(), name, True)] if Status.FAILED in states else []
-        return parts + ([_Part(jobs.cancelled(), name, True)] if CANCELLED in states else [])
+        ill = [
+            _Part(jobs.filter(told), name, True)
+            for state, told in FAILED_AS.items()
+            if state in states
+        ]
+        return parts + ill
     return [_Part(jobs, "id")] if everybodys else [_Part(jobs.listed()), _Part(jobs.unlisted())]
 
 

@@ -20,7 +20,8 @@ router.add_router("", own_batches.router)
 MOST = 100  # jobs in a page
 LARGEST_ID = 2**63 - 1
 WORDS = {
-    "status": "States, any of them: PENDING, DEQUEUED, IN_PROGRESS, SUCCEEDED, FAILED, CANCELLED.",
+    "status": "States, any of them: PENDING, DEQUEUED, IN_PROGRESS, SUCCEEDED, FAILED, CANCELLED, "
+    "MENDED.",
     "type": "A type of jobs.",
     "sub_type": "A kind of jobs.",
     "batch": "`only` jobs of batches, or `none` of them.",

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import Permission, User
@@ -14,7 +15,7 @@ from pydantic import ValidationError
 
 from jobs import filter_values, search
 from jobs.filters import JobFilter
-from jobs.models import CANCELLED, UNFINISHED, Batch, Job, Status
+from jobs.models import CANCELLED, MENDED, UNFINISHED, Batch, Job, Status
 from registry import services
 from registry.models import Item
 from tests.jobs.test_pages import make_job
@@ -77,6 +78,7 @@ def world(user: User, sue: User, make_user: MakeUser, make_item: Callable[..., I
                 payload={"note": f"about {word.upper() if word == 'reef' else word}, {number}"},
                 info=f"It met {chance.choice(WORDS)}." if status == Status.FAILED else "",
                 cancelled_at=at if status == Status.FAILED and chance.random() < 0.4 else None,
+                mended_by=uuid4() if status == Status.FAILED and chance.random() < 0.3 else None,
                 batch=batch,
                 batch_index=index if batch else None,
             )
@@ -121,7 +123,7 @@ def asked_at_random(world: World, chance: random.Random) -> dict[str, Any]:
     times = sorted(chance.choice(world.jobs).created_at for _ in range(2))
     kind = chance.choice(KINDS)
     parts = {
-        "status": chance.sample([*Status.values, CANCELLED], chance.randint(1, 4)),
+        "status": chance.sample([*Status.values, CANCELLED, MENDED], chance.randint(1, 4)),
         "type": kind[0],
         "sub_type": kind[1],
         "batch": chance.choice(["only", "none"]),
@@ -183,6 +185,8 @@ def test_filters_find_what_the_reference_finds(world: World, seed: int) -> None:
         {"status": [CANCELLED]},
         {"status": [Status.FAILED, CANCELLED]},
         {"status": [CANCELLED, Status.SUCCEEDED]},
+        {"status": [MENDED]},
+        {"status": [MENDED, CANCELLED, Status.FAILED]},
         {"status": [Status.FAILED, Status.SUCCEEDED]},
         {"status": [*UNFINISHED]},
         {"status": [Status.SUCCEEDED]},

@@ -104,6 +104,18 @@ def test_of_a_retry_and_a_mend_at_once_one_wins(user: User) -> None:
         assert (job.status == Status.PENDING) == (job.mended_by is None)
 
 
+def test_a_mended_job_is_found_as_mended_and_not_as_failed(user: User, client: Client) -> None:
+    client.force_login(user)
+    [job, _], own = mended(user), failed(user)
+
+    def found(state: str) -> list[Job]:
+        answer = client.get(reverse("job-list"), {"status": state})
+        assert f'value="{state}" checked' in answer.content.decode()
+        return [row.job for row in answer.context["rows"]]
+
+    assert (found("FAILED"), found("CANCELLED"), found(MENDED)) == ([own], [], [job])
+
+
 def test_a_mended_job_wants_no_attention(user: User) -> None:
     failed(user)
     assert len(attention.of_user(user).failed) == 1

@@ -154,7 +154,7 @@ def test_every_hot_query_uses_its_index(crowd: Batch, user: User, rare: User) ->
     check_queryset(due.order_by("run_after", "id")[:1], "job_waiting")
     recent = Job.objects.filter(finished_at__isnull=False, finished_at__gt=now - LATELY)
     check_queryset(recent.order_by("-finished_at")[:200], "job_finished")
-    alone = jobs.failed_by_itself().unmended().filter(batch=None)
+    alone = jobs.failed_by_itself().filter(batch=None)
     check_queryset(alone[:7], "job_failed_alone")
     strays = Job.objects.waiting().filter(queue__gt="provena").order_by("queue")
     check_queryset(strays[:25], "job_waiting")
@@ -190,6 +190,7 @@ def test_what_the_page_of_a_job_asks_for_uses_its_index(
 ANY, FAILED = JobFilter(), JobFilter(status=("FAILED",))
 WAITING, BOTH = JobFilter(status=UNFINISHED), JobFilter(status=("FAILED", "PENDING"))
 GONE, ENDED = JobFilter(status=("CANCELLED",)), JobFilter(status=("FAILED", "CANCELLED"))
+MENDED, ILL = JobFilter(status=("MENDED",)), JobFilter(status=("FAILED", "MENDED"))
 DONE, TEXT = JobFilter(status=("SUCCEEDED",)), JobFilter(text="needle")
 BATCHES, ITEM = JobFilter(batch="only"), JobFilter(item="10378.1/1")
 OF_BEN, MINE = JobFilter(user="ben"), JobFilter(mine=True)
@@ -208,6 +209,10 @@ WALKS: list[tuple[JobFilter, str, list[str]]] = [
     (GONE, "staff", ["job_cancelled_all"]),
     (ENDED, "rare", ["job_failed", "job_cancelled"]),
     (ENDED, "staff", ["job_failed_all", "job_cancelled_all"]),
+    (MENDED, "rare", ["job_mended_own"]),
+    (MENDED, "staff", ["job_mended_all"]),
+    (ILL, "rare", ["job_failed", "job_mended_own"]),
+    (ILL, "staff", ["job_failed_all", "job_mended_all"]),
     (DONE, "rare", ["job_listed", "job_unlisted"]),
     (DONE, "staff", ["INTEGER PRIMARY KEY"]),
     (TEXT, "rare", ["job_listed", "job_unlisted"]),
@@ -249,7 +254,7 @@ def check_window() -> None:
 
 def check_part_of_many(user: User) -> None:
     """What lies between two ids is walked in order from its end. PostgreSQL would read and sort all
-    of it, did it expect as few as it does without the statistics of migration 0011."""
+    of it, did it expect as few as it does without the statistics of migration 0012."""
     first = Job.objects.order_by("id").values_list("id", flat=True)[0]
     parts = search._parts(TEXT, user, first + ROWS // 4, first + ROWS // 2)
     for part, index in zip(parts, ["job_listed", "job_unlisted"], strict=True):

@@ -31,7 +31,8 @@ class Command(BaseCommand):
             choices=filter_values.STATES,
             type=str.upper,
             help="Only jobs in this state; give it again for several. FAILED are those that failed "
-            "by themselves, CANCELLED those that somebody cancelled.",
+            "by themselves, CANCELLED those that somebody cancelled, MENDED those that another job "
+            "took the place of.",
         )
         add("--type", help="Only jobs of this type.")
         add("--sub-type", help="Only jobs of this sub type.")
