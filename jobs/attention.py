@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from jobs import definitions, progress, stuck
 from jobs.definitions import Subject
-from jobs.models import Batch, Job, JobQuerySet, Status
+from jobs.models import CANCELLED, Batch, Job, JobQuerySet, Status
 from jobs.stuck import Reason
 
 if TYPE_CHECKING:
@@ -71,8 +71,7 @@ def of_user(user: "User") -> Attention:
             _of_job(job, subjects.get(job.subject), reasons.get(job.pk)) for job in jobs[:SHOWN]
         ]
 
-    cancelled = progress.cancelled_of(batches)
-    rows = [_of_batch(batch, counts[batch.pk], cancelled[batch.pk]) for batch in batches]
+    rows = [_of_batch(batch, counts[batch.pk]) for batch in batches]
     ill = [row for row in rows if row.retry]
     busy = [row for row in rows if not row.retry and row.status not in _ENDED]
     return Attention(
@@ -88,7 +87,7 @@ def alone(own: JobQuerySet) -> JobQuerySet:
     return _light(Job.objects.filter(pk__in=latest, batch=None))[:SHOWN]
 
 
-_ENDED = (Status.SUCCEEDED, Status.FAILED)
+_ENDED = (Status.SUCCEEDED, Status.FAILED, CANCELLED)
 
 
 def _of_job(job: Job, subject: Subject | None, reason: Reason | None) -> Row:
@@ -105,15 +104,14 @@ def _of_job(job: Job, subject: Subject | None, reason: Reason | None) -> Row:
     )
 
 
-def _of_batch(batch: Batch, counts: "Counter[str]", cancelled: int) -> Row:
-    failed = counts[Status.FAILED] - cancelled
+def _of_batch(batch: Batch, counts: "Counter[str]") -> Row:
     return Row(
         title=batch.title,
         url=batch.get_absolute_url(),
         status=progress.combined(counts),
         at=batch.created_at,
         told=progress.told(counts),
-        retry=reverse("batch-retry", args=[batch.pk]) if failed else "",
+        retry=reverse("batch-retry", args=[batch.pk]) if counts[Status.FAILED] else "",
         is_batch=True,
     )
 

@@ -20,7 +20,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from django_htmx.http import trigger_client_event
 
 from jobs import batches, definitions, progress, stuck
-from jobs.models import MENDED, Batch, Job, JobQuerySet, Status
+from jobs.models import CANCELLED, FAILED_AS, MENDED, Batch, Job, JobQuerySet, Status
 from jobs.progress import BatchProgress
 from jobs.views import NOTHING_NEW
 from provena.http import HtmxRequest, wants_fragment
@@ -56,7 +56,7 @@ class Wanted:
         status, begun = given.get("status", ""), given.get("at", "")
         is_moment = MICROSECONDS.fullmatch(begun)
         return cls(
-            status=status if status in (*Status.values, MENDED) else "",
+            status=status if status in progress.COUNTED else "",
             text=given.get("q", "").replace("\0", "").strip()[:LONGEST_SEARCH],
             after=given.get("after", ""),
             as_of=EPOCH + timedelta(microseconds=int(begun)) if is_moment else timezone.now(),
@@ -130,6 +130,12 @@ def batch_retry(request: HtmxRequest, batch_id: UUID) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
+def batch_retry_cancelled(request: HtmxRequest, batch_id: UUID) -> HttpResponse:
+    """Ask, and then put all jobs of the batch that were cancelled back into the queue."""
+    return _ask_and_do(request, batch_id, RETRY_CANCELLED)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
 def batch_cancel(request: HtmxRequest, batch_id: UUID) -> HttpResponse:
     """Ask, and then end all jobs of the batch that no worker has begun."""
     return _ask_and_do(request, batch_id, CANCEL)
@@ -142,7 +148,7 @@ class Deed:
     act: Callable[..., int]
     verb: str
     which: str
-    states: tuple[Status, ...]
+    states: tuple[str, ...]
     meaning: str
     done: str
 
@@ -161,12 +167,21 @@ RETRY = Deed(
     "cause that is still there will fail again.",
     done="retried",
 )
+RETRY_CANCELLED = Deed(
+    act=batches.retry_cancelled,
+    verb="Retry",
+    which="cancelled",
+    states=(CANCELLED,),
+    meaning="Each goes back into the queue as the same job, with its history, and is done after "
+    "all.",
+    done="retried",
+)
 CANCEL = Deed(
     act=batches.cancel_waiting,
     verb="Cancel",
     which="waiting",
     states=(Status.PENDING, Status.DEQUEUED),
-    meaning="What no worker has begun ends as FAILED, and nothing of it is recorded. What is in "
+    meaning="What no worker has begun ends as CANCELLED, and nothing of it is recorded. What is in "
     "progress goes on. What is cancelled can be retried.",
     done="cancelled",
 )
@@ -268,22 +283,20 @@ def _listed(request: HtmxRequest, jobs: BatchJobs, wanted: Wanted) -> dict[str, 
         "wanted": wanted,
         "after": wanted.after,
         "more": wanted.next(page),
-        "statuses": [*Status.values, MENDED],
+        "statuses": progress.COUNTED,
     }
 
 
 def in_turn(jobs: JobQuerySet, wanted: Wanted) -> list[JobQuerySet]:
     """What is listed first, and then, each in the order of its rows."""
     if not wanted.status:
-        failed = Q(finished_at__isnull=False, finished_at__lte=wanted.as_of, result__isnull=True)
-        others = jobs.exclude(failed & Q(mended_by=None))
-        return [jobs.unmended().filter(finished_at__lte=wanted.as_of), others]
-    if wanted.status == MENDED:
-        return [jobs.mended()]
+        failed = FAILED_AS[Status.FAILED] & Q(finished_at__lte=wanted.as_of)
+        return [jobs.filter(failed), jobs.exclude(failed)]
+    if wanted.status in FAILED_AS:
+        return [jobs.filter(FAILED_AS[wanted.status])]
     return [
         {
             Status.PENDING: jobs.waiting(),
-            Status.FAILED: jobs.unmended(),
             Status.SUCCEEDED: jobs.filter(finished_at__isnull=False, result__isnull=False),
         }.get(Status(wanted.status), jobs.leased().filter(status=wanted.status))
     ]

@@ -82,13 +82,20 @@ def launch(
 
 
 def retry_failed(batch: Batch, *, by: "User | None") -> int:
-    """Put all FAILED jobs of the batch back into the queue, as `lifecycle.retry` does with one, but
-    for those that were mended. Returns how many. `by` None is an operator's command.
+    """Put all jobs of the batch that failed by themselves back into the queue, as `lifecycle.retry`
+    does with one, but for those that were mended. Returns how many. `by` None is an operator's
+    command.
 
     Raises NotPossible for who has no right to.
     """
     _need_right(batch, by)
-    return retry_all(batch.jobs.all(), by=by)
+    return retry_all(batch.jobs.failed_by_itself(), by=by)
+
+
+def retry_cancelled(batch: Batch, *, by: "User | None") -> int:
+    """The same with those that somebody cancelled, and with these only."""
+    _need_right(batch, by)
+    return retry_all(batch.jobs.cancelled(), by=by)
 
 
 def retry_all(jobs: JobQuerySet, *, by: "User | None") -> int:

@@ -145,7 +145,7 @@ CANCEL = Deed(
     verb="Cancel",
     which="waiting",
     states=WAITING,
-    meaning="Jobs that no worker has begun end as FAILED, and nothing of them is recorded. Those "
+    meaning="Jobs that no worker has begun end as CANCELLED, and nothing of them is recorded. Those "
     "in progress go on. What is cancelled can be retried.",
     act=batches.cancel_all,
     possible=JobQuerySet.unfinished,

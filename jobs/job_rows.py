@@ -119,7 +119,7 @@ class Row:
         if self.batch and self.is_final:
             return mark_of_ended(self.status, self.batch.resumed_at)
         if self.counts:
-            numbers = "-".join(str(self.counts[status]) for status in Status.values)
+            numbers = "-".join(str(self.counts[status]) for status in progress.COUNTED)
             return f"{self.status[0]}{numbers}"
         return mark_of(self.status, self.job.attempt)
 

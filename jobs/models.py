@@ -169,7 +169,7 @@ class JobQuerySet(models.QuerySet["Job"]):
         return self.filter(dequeued_at__isnull=False, finished_at=None)
 
     def failed(self) -> "JobQuerySet":
-        """FAILED, as the index `job_batch_failed` says it."""
+        """FAILED, whatever people call it."""
         return self.filter(finished_at__isnull=False, result__isnull=True)
 
     def failed_by_itself(self) -> "JobQuerySet":
@@ -437,17 +437,17 @@ class Job(models.Model):
             ),
             models.Index(
                 fields=["batch", "batch_index"],
-                condition=Q(batch__isnull=False, finished_at__isnull=False, result__isnull=True),
+                condition=Q(batch__isnull=False) & FAILED_AS[Status.FAILED],
                 name="job_batch_failed",
             ),
             models.Index(
-                fields=["batch"],
-                condition=Q(batch__isnull=False, cancelled_at__isnull=False),
+                fields=["batch", "batch_index"],
+                condition=Q(batch__isnull=False) & FAILED_AS[CANCELLED],
                 name="job_batch_cancelled",
             ),
             models.Index(
                 fields=["batch", "batch_index"],
-                condition=Q(batch__isnull=False, mended_by__isnull=False),
+                condition=Q(batch__isnull=False) & FAILED_AS[MENDED],
                 name="job_batch_mended",
             ),
             models.Index(

@@ -13,10 +13,24 @@ from django.db.models.expressions import Combinable
 from django.utils import timezone
 
 from jobs import definitions
-from jobs.models import MENDED, UNFINISHED, Batch, Job, JobQuerySet, Status, Workflow
+from jobs.models import (
+    CANCELLED,
+    FAILED_AS,
+    MENDED,
+    UNFINISHED,
+    Batch,
+    Job,
+    JobQuerySet,
+    Status,
+    Workflow,
+)
 
+COUNTED = (*Status.values, CANCELLED, MENDED)  # what jobs of a batch are counted as
 LATER = "LATER"  # a step whose job does not exist yet
-DRAWN = (Status.SUCCEEDED, MENDED, Status.FAILED, Status.IN_PROGRESS, Status.DEQUEUED)
+DRAWN = (
+    *(Status.SUCCEEDED, MENDED, CANCELLED, Status.FAILED),
+    *(Status.IN_PROGRESS, Status.DEQUEUED),
+)
 THINNEST = 4  # thousandths of a bar: what a few jobs of very many are drawn as
 RATE_OVER = timedelta(minutes=10)
 RATE_SAMPLE = 200  # jobs
@@ -119,8 +133,13 @@ class BatchProgress:
 
     @property
     def failed(self) -> int:
-        """How many jobs failed and were not mended."""
+        """How many jobs failed by themselves and were not mended."""
         return self.counts[Status.FAILED]
+
+    @property
+    def cancelled(self) -> int:
+        """How many jobs somebody cancelled."""
+        return self.counts[CANCELLED]
 
     @property
     def done(self) -> int:
@@ -172,7 +191,7 @@ class BatchProgress:
     @property
     def fingerprint(self) -> str:
         """Changes whenever the state of a job does."""
-        return ".".join(str(self.counts[status]) for status in Status)
+        return ".".join(str(self.counts[status]) for status in COUNTED)
 
     @property
     def milestone(self) -> str:
@@ -182,13 +201,12 @@ class BatchProgress:
 
 def done(counts: Counter[str]) -> int:
     """How many jobs of a batch have ended."""
-    return counts[Status.SUCCEEDED] + counts[Status.FAILED] + counts[MENDED]
+    return counts[Status.SUCCEEDED] + sum(counts[state] for state in FAILED_AS)
 
 
 def told(counts: Counter[str]) -> str:
     """How far a batch is, in words."""
-    ill = {"failed": counts[Status.FAILED], "mended": counts[MENDED]}
-    parts = [f"{number:,} {word}" for word, number in ill.items() if number]
+    parts = [f"{counts[state]:,} {state.lower()}" for state in FAILED_AS if counts[state]]
     return ", ".join([f"{done(counts):,} of {counts.total():,} done", *parts])
 
 
@@ -264,8 +282,8 @@ def of_job(job: Job, *, purpose: str, open_jobs: bool) -> Progress:
 
 
 def of_batches(batches: Iterable[Batch]) -> dict[UUID, Counter[str]]:
-    """For each batch, how many of its jobs are in which state, in one query. Failed jobs that were
-    mended count as MENDED, and not as failed.
+    """For each batch, how many of its jobs are in which state, in one query. Failed jobs that
+    somebody cancelled or that were mended count as that, and not as failed.
 
     What succeeded is not counted: it is what remains of the total. So the cost is that of the jobs
     that have not finished and of those that failed, by their indexes, and never that of all.
@@ -276,8 +294,7 @@ def of_batches(batches: Iterable[Batch]) -> dict[UUID, Counter[str]]:
     jobs = Job.objects.filter(batch__in=totals)
     # Few jobs of all batches are held by workers, so these are counted without asking for a batch.
     rows = _tally(jobs.unfinished(), Value("UNFINISHED")).union(
-        _tally(jobs.failed(), Value(Status.FAILED.value)),
-        _tally(jobs.mended(), Value(MENDED)),
+        *(_tally(jobs.filter(told), Value(state)) for state, told in FAILED_AS.items()),
         _tally(Job.objects.leased(), F("status")),
         all=True,
     )
@@ -286,13 +303,6 @@ def of_batches(batches: Iterable[Batch]) -> dict[UUID, Counter[str]]:
         if batch in tally:
             tally[batch][state] = number
     return {batch: _states(totals[batch], tally[batch]) for batch in totals}
-
-
-def cancelled_of(batches: Iterable[Batch]) -> Counter[UUID]:
-    """How many of the failed jobs of each batch somebody cancelled, in one query."""
-    jobs = Job.objects.cancelled().filter(batch__in=[batch.pk for batch in batches]).order_by()
-    numbers = jobs.values_list("batch").annotate(number=Count("*"))
-    return Counter({batch: number for batch, number in numbers if batch})
 
 
 def _tally(jobs: JobQuerySet, state: Combinable) -> "QuerySet[Job, tuple[UUID, str, int]]":
@@ -305,22 +315,22 @@ def _states(total: int, tally: Counter[str]) -> Counter[str]:
     """The number of jobs in each state that has any, from what was counted of a batch."""
     unfinished = tally.pop("UNFINISHED", 0)
     tally[Status.PENDING] = unfinished - tally[Status.DEQUEUED] - tally[Status.IN_PROGRESS]
-    tally[Status.SUCCEEDED] = total - unfinished - tally[Status.FAILED]
-    tally[Status.FAILED] -= tally[MENDED]
+    tally[Status.SUCCEEDED] = total - unfinished - sum(tally[state] for state in FAILED_AS)
     return +tally
 
 
 def combined(statuses: Iterable[str]) -> str:
-    """One state for many jobs: failed if any failed and none is left to do, succeeded if all did,
-    waiting if nothing has begun, in progress otherwise. What was mended counts for nothing, unless
-    that is all: then nothing is left to do."""
+    """One state for many jobs. When none is left to do: failed if any failed, else cancelled if any
+    was, else succeeded; what was mended counts for nothing, unless that is all: then nothing is
+    left to do. Before: waiting if nothing has begun, in progress otherwise."""
     present = set(statuses)
     if MENDED in present:
         present = present - {MENDED} or {Status.SUCCEEDED}
     if present == {Status.SUCCEEDED}:
         return Status.SUCCEEDED
-    if Status.FAILED in present and present <= {Status.FAILED, Status.SUCCEEDED, LATER}:
-        return Status.FAILED
+    for ill in (Status.FAILED, CANCELLED):
+        if ill in present and present <= {Status.FAILED, CANCELLED, Status.SUCCEEDED, LATER}:
+            return ill
     if present <= {Status.PENDING, LATER}:
         return Status.PENDING
     if present <= {Status.PENDING, Status.DEQUEUED, LATER}:

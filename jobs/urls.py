@@ -11,6 +11,11 @@ urlpatterns = [
     path("jobs.jsonl", list_views.job_export, {"form": "jsonl"}, name="job-jsonl"),
     path("batch/<uuid:batch_id>/", batch_views.batch_detail, name="batch-detail"),
     path("batch/<uuid:batch_id>/retry/", batch_views.batch_retry, name="batch-retry"),
+    path(
+        "batch/<uuid:batch_id>/retry-cancelled/",
+        batch_views.batch_retry_cancelled,
+        name="batch-retry-cancelled",
+    ),
     path("batch/<uuid:batch_id>/cancel/", batch_views.batch_cancel, name="batch-cancel"),
     path("retry/", bulk_views.matching, {"deed": "retry"}, name="jobs-retry"),
     path("cancel/", bulk_views.matching, {"deed": "cancel"}, name="jobs-cancel"),

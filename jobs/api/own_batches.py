@@ -70,11 +70,25 @@ def wait(
     summary="Retry the failed jobs of a batch",
 )
 def retry(request: ApiRequest, batch_id: UUID) -> Any:
-    """Puts all of them back into the queue, but for those that were mended.
+    """Puts all of them back into the queue, but for those that were cancelled or mended.
 
     curl -X POST -H "Authorization: Bearer $TOKEN" "$URL/api/v1/batches/$BATCH/retry"
     """
     changed = batches.retry_failed(_batch(request, batch_id), by=request.user)
+    return _changed(request, batch_id, changed)
+
+
+@router.post(
+    "/batches/{uuid:batch_id}/retry-cancelled",
+    response={200: Changed, **MISSING},
+    summary="Retry the cancelled jobs of a batch",
+)
+def retry_cancelled(request: ApiRequest, batch_id: UUID) -> Any:
+    """Puts all that somebody cancelled back into the queue.
+
+    curl -X POST -H "Authorization: Bearer $TOKEN" "$URL/api/v1/batches/$BATCH/retry-cancelled"
+    """
+    changed = batches.retry_cancelled(_batch(request, batch_id), by=request.user)
     return _changed(request, batch_id, changed)
 
 

@@ -99,8 +99,9 @@ class Events(Schema):
 
 
 class BatchOut(Schema):
-    """How far a batch is. `counts` has each state that any of its jobs is in; those that failed and
-    were mended count as MENDED. `seconds_left` is an estimate, null while nothing can be said."""
+    """How far a batch is. `counts` has each state that any of its jobs is in; those that somebody
+    cancelled count as CANCELLED, those that failed and were mended as MENDED, and none of these as
+    failed. `status` is CANCELLED when all has ended, some was cancelled and nothing failed. `seconds_left` is an estimate, null while nothing can be said."""
 
     batch_id: UUID
     title: str
@@ -112,6 +113,7 @@ class BatchOut(Schema):
     total: int
     done: int
     failed: int
+    cancelled: int
     waiting: int
     counts: dict[str, int]
     seconds: float
@@ -200,6 +202,7 @@ def batch(one: Batch, reader: "User") -> dict[str, Any]:
         "total": one.total,
         "done": now.done,
         "failed": now.failed,
+        "cancelled": now.cancelled,
         "waiting": now.waiting,
         "counts": dict(now.counts),
         "seconds": now.took.total_seconds(),

@@ -55,7 +55,7 @@ def routes() -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize("token", ["", "nonsense"])
 def test_every_route_asks_for_a_token(db: None, token: str) -> None:
-    assert len(routes()) == 15
+    assert len(routes()) == 16
     for method, path in routes():
         answer = getattr(Caller(token), method)(path)
         assert answer.status == 401, path
@@ -209,8 +209,11 @@ def test_a_batch_tells_its_true_progress_and_is_cancelled_and_retried(
     told = api.get(path).json
     assert (told["counts"], told["done"], told["is_finished"]) == ({"PENDING": 3}, 0, False)
     answer = api.post(f"{path}/cancel").json
-    assert (answer["changed"], answer["batch"]["counts"]) == (3, {"FAILED": 3})
-    assert api.post(f"{path}/retry").json["changed"] == 3
+    assert (answer["changed"], answer["batch"]["counts"]) == (3, {"CANCELLED": 3})
+    told = answer["batch"]
+    assert (told["status"], told["cancelled"], told["failed"]) == ("CANCELLED", 3, 0)
+    assert api.post(f"{path}/retry").json["changed"] == 0
+    assert api.post(f"{path}/retry-cancelled").json["changed"] == 3
     drain()
     told = api.get(path).json
     assert (told["counts"], told["status"], told["done"]) == ({"SUCCEEDED": 3}, "SUCCEEDED", 3)

@@ -128,4 +128,4 @@ def test_the_batch_page_works_without_javascript(open_page: OpenPage, user: User
     page.get_by_role("link", name="Cancel 30 waiting").click()
     page.get_by_role("button", name="Cancel 30 waiting").click()
     expect(page.get_by_text("30 jobs cancelled.")).to_be_visible()
-    expect(page.locator("h1 .state")).to_have_text("FAILED")
+    expect(page.locator("h1 .state")).to_have_text("CANCELLED")

@@ -377,7 +377,29 @@ def test_all_are_retried_or_cancelled_after_a_question(
     assert JobEvent.objects.count() == 2
 
 
-@pytest.mark.parametrize("act", ["retry", "cancel"])
+def test_what_was_cancelled_is_shown_filtered_and_retried_apart(
+    signed_in: Client, user: User
+) -> None:
+    batch = make_batch(user, *MIXED)
+    shown = signed_in.get(batch.get_absolute_url()).context["shown"]
+    batches.cancel_waiting(batch, by=user)
+    answer = signed_in.get(batch.get_absolute_url())
+    page = answer.content.decode()
+    for text in ("6 of 7 done, 2 failed, 2 cancelled", "Retry 2 failed", "Retry 2 cancelled"):
+        assert text in page
+    assert rows(answer) == [1, 5, 0, 2, 3, 4, 6]
+    assert rows(signed_in.get(f"{batch.get_absolute_url()}?status=CANCELLED")) == [3, 4]
+    assert rows(signed_in.get(f"{batch.get_absolute_url()}?status=FAILED")) == [1, 5]
+    news = signed_in.get(f"{batch.get_absolute_url()}?rows={shown}", headers=HTMX)
+    assert 'class="state CANCELLED"' in news.content.decode()
+    assert "2 failed, 2 cancelled" in signed_in.get("/jobs/").content.decode()
+    address = f"{batch.get_absolute_url()}retry-cancelled/"
+    assert "Retry 2 cancelled jobs?" in signed_in.get(address).content.decode()
+    assert "2 jobs retried." in signed_in.post(address, follow=True).content.decode()
+    assert statuses() == [*MIXED[:4], "PENDING", *MIXED[5:]]
+
+
+@pytest.mark.parametrize("act", ["retry", "retry-cancelled", "cancel"])
 def test_a_strangers_batch_does_not_exist(signed_in: Client, make_user: MakeUser, act: str) -> None:
     batch = make_batch(make_user("ben"), "FAILED", "PENDING")
     for query in ("", "?rows=0F", "?seen=x", "?after=0.0"):

@@ -11,8 +11,9 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.db import transaction
+from django.utils import timezone
 
-from jobs import batches, lifecycle
+from jobs import batches, lifecycle, progress
 from jobs.definitions import PermanentError
 from jobs.lifecycle import NotPossible
 from jobs.models import Batch, Job, JobEvent, Status
@@ -54,6 +55,40 @@ def test_retrying_all_failed_leaves_the_others_alone(user: User) -> None:
     assert batches.retry_failed(batch, by=user) == 0
 
 
+def test_what_was_cancelled_is_counted_and_retried_apart(user: User) -> None:
+    batch = make_batch(user, "FAILED", "SUCCEEDED", "PENDING", "PENDING", "IN_PROGRESS")
+    assert batches.cancel_waiting(batch, by=user) == 2
+    now = progress.of_batch(batch)
+    assert (now.failed, now.cancelled, now.done) == (1, 2, 4)
+    assert (now.told, now.status) == ("4 of 5 done, 1 failed, 2 cancelled", Status.IN_PROGRESS)
+    assert [part.status for part in now.segments] == [
+        *("SUCCEEDED", "CANCELLED", "FAILED", "IN_PROGRESS"),
+    ]
+    before = now.fingerprint
+    batch.jobs.filter(batch_index=0).update(cancelled_at=timezone.now())
+    assert progress.of_batch(batch).fingerprint != before
+    batch.jobs.filter(batch_index=0).update(cancelled_at=None)
+    assert batches.retry_failed(batch, by=user) == 1
+    assert batches.retry_cancelled(batch, by=user) == 2
+    assert statuses() == ["PENDING", "SUCCEEDED", "PENDING", "PENDING", "IN_PROGRESS"]
+
+
+@pytest.mark.parametrize(
+    ("states", "together"),
+    [
+        (["SUCCEEDED", "CANCELLED"], "CANCELLED"),
+        (["CANCELLED"], "CANCELLED"),
+        (["SUCCEEDED", "CANCELLED", "FAILED"], "FAILED"),
+        (["CANCELLED", "MENDED"], "CANCELLED"),
+        (["SUCCEEDED", "MENDED"], "SUCCEEDED"),
+        (["CANCELLED", "PENDING"], "IN_PROGRESS"),
+        (["FAILED", "CANCELLED", "DEQUEUED"], "IN_PROGRESS"),
+    ],
+)
+def test_one_state_for_all(states: list[str], together: str) -> None:
+    assert progress.combined(states) == together
+
+
 def test_a_retried_batch_runs_to_its_end(user: User) -> None:
     def work(run: Run, payload: Count) -> None:
         if run.job.attempt == 1:
@@ -85,7 +120,7 @@ def test_cancelling_ends_what_no_worker_has_begun(user: User) -> None:
 def test_an_operators_command_is_nobodys_name(user: User) -> None:
     batch = make_batch(user, "PENDING", "PENDING")
     assert batches.cancel_waiting(batch, by=None) == 2
-    assert batches.retry_failed(batch, by=None) == 2
+    assert batches.retry_cancelled(batch, by=None) == 2
     assert set(JobEvent.objects.values_list("by", flat=True)) == {None}
 
 
@@ -96,7 +131,9 @@ def test_jobs_of_a_kind_that_is_gone_get_one_attempt(user: User) -> None:
     assert [job.max_attempts for job in batch.jobs.order_by("batch_index")] == [6, 4]
 
 
-@pytest.mark.parametrize("act", [batches.retry_failed, batches.cancel_waiting])
+@pytest.mark.parametrize(
+    "act", [batches.retry_failed, batches.retry_cancelled, batches.cancel_waiting]
+)
 def test_a_stranger_may_do_neither(user: User, make_user: MakeUser, act: Any) -> None:
     batch = make_batch(user, "FAILED", "PENDING")
     with pytest.raises(NotPossible, match="owner"):
@@ -120,7 +157,9 @@ def test_commands_act_on_a_batch_and_print_how_many(
     call_command("cancel_job", "--batch", str(batch.pk))
     assert capsys.readouterr().out == "1\n"
     call_command("retry_job", "--batch", str(batch.pk))
-    assert capsys.readouterr().out == "3\n"
+    assert capsys.readouterr().out == "2\n"
+    call_command("retry_job", "--batch", str(batch.pk), "--cancelled")
+    assert capsys.readouterr().out == "1\n"
     assert statuses() == ["PENDING"] * 3 + ["SUCCEEDED"]
     assert set(JobEvent.objects.values_list("by", flat=True)) == {None}
 
@@ -141,6 +180,11 @@ def test_commands_want_jobs_or_a_batch(command: str, user: User) -> None:
         with pytest.raises(CommandError, match="or one batch"):
             call_command(command, *arguments)
     assert statuses() == ["FAILED"]
+
+
+def test_a_single_job_is_named_whether_it_was_cancelled_or_not(user: User) -> None:
+    with pytest.raises(CommandError, match="--cancelled goes with --batch"):
+        call_command("retry_job", "--cancelled", str(uuid.uuid4()))
 
 
 def test_show_batch_tells_how_far_it_is(user: User, capsys: pytest.CaptureFixture[str]) -> None:

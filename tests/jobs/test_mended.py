@@ -7,6 +7,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django.db.models import QuerySet
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -22,11 +23,16 @@ from tests.jobs.test_races import all_at_once
 pytestmark = pytest.mark.django_db
 
 
+def fail(jobs: "QuerySet[Job]", user: User) -> None:
+    """Let these waiting jobs be such as failed by themselves."""
+    batches.cancel_all(jobs, by=user)
+    jobs.update(cancelled_by=None, cancelled_at=None)
+
+
 def failed(user: User, **fields: Any) -> Job:
     """A job that failed by itself."""
     job = submit(user, **fields)
-    lifecycle.cancel(job, by=user)
-    Job.objects.filter(pk=job.pk).update(cancelled_by=None, cancelled_at=None)
+    fail(Job.objects.filter(pk=job.pk), user)
     job.refresh_from_db()
     return job
 
@@ -126,14 +132,14 @@ def test_a_mended_job_wants_no_attention(user: User) -> None:
 
 def test_a_batch_counts_what_was_mended_apart(user: User) -> None:
     batch = batch_of(user, 3)
-    batches.cancel_waiting(batch, by=user)
+    fail(batch.jobs.all(), user)
     one = batch.jobs.get(batch_index=0)
     lifecycle.mend(one, by_job=submit(user), by=user)
     now = progress.of_batch(batch)
     assert (now.failed, now.counts[MENDED], now.status) == (2, 1, Status.FAILED)
     assert now.told == "3 of 3 done, 2 failed, 1 mended"
     assert batches.retry_failed(batch, by=user) == 2
-    batches.cancel_waiting(batch, by=user)
+    batches.cancel_waiting(batch, by=user)  # what was cancelled can be mended, too
     for job in batch.jobs.unmended():
         lifecycle.mend(job, by_job=submit(user), by=user)
     now = progress.of_batch(batch)
@@ -157,7 +163,7 @@ def test_pages_lead_from_a_mended_job_to_the_other_and_back(user: User, client: 
 def test_the_page_of_a_batch_tells_failed_jobs_from_mended_ones(user: User, client: Client) -> None:
     client.force_login(user)
     batch = batch_of(user, 3)
-    batches.cancel_waiting(batch, by=user)
+    fail(batch.jobs.all(), user)
     job, other = batch.jobs.get(batch_index=0), submit(user)
     lifecycle.mend(job, by_job=other, by=user)
 

@@ -144,6 +144,8 @@ def test_every_hot_query_uses_its_index(crowd: Batch, user: User, rare: User) ->
     [mended] = batch_views.in_turn(crowd.jobs.all(), listed("MENDED", now))
     check_queryset(mended.order_by("batch_index")[:26], "job_batch_mended")
     check_queryset(Job.objects.filter(mended_by=uuid4()).order_by(), "job_mended")
+    [cancelled] = batch_views.in_turn(crowd.jobs.all(), listed("CANCELLED", now))
+    check_queryset(cancelled.order_by("batch_index")[:26], "job_batch_cancelled")
     [waiting] = batch_views.in_turn(crowd.jobs.all(), listed("PENDING", now))
     check_queryset(waiting.order_by("batch_index")[:26], "job_batch_unfinished")
     jobs = Job.objects.visible_to(rare)
@@ -277,7 +279,8 @@ def test_a_batch_is_counted_by_its_indexes(
         with connection.cursor() as cursor:
             cursor.execute(f"EXPLAIN QUERY PLAN {asked.captured_queries[0]['sql']}")
             plan = "\n".join(str(row[-1]) for row in cursor.fetchall())
-        for index in ("job_batch_unfinished", "job_batch_failed", "job_batch_mended", "job_leased"):
+        names = ("unfinished", "failed", "cancelled", "mended")
+        for index in (*(f"job_batch_{name}" for name in names), "job_leased"):
             assert f"USING INDEX {index}" in plan or f"COVERING INDEX {index}" in plan, plan
 
 

@@ -219,10 +219,10 @@ def test_it_costs_the_same_however_much_there_is(
             owner=user, template=template, file_name="a", columns=[], is_ready=True
         )
         SheetRow.objects.create(sheet=sheet, number=2, cells=[], state="FAULTY")
-    # session, user; jobs: batches, their counts, what of them is cancelled, failed, unfinished,
+    # session, user; jobs: batches, their counts, failed, unfinished,
     # their items; why: clusters alive, pauses, what is before, how fast, clusters, what is usual;
     # own items, person link, tables of runs and their rows; how it is: clusters alive, what waits,
     # who serves it, pauses
-    with django_assert_num_queries(22):
+    with django_assert_num_queries(21):
         signed_in.get("/")
     assert Batch.objects.count() == rows

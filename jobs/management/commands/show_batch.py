@@ -7,7 +7,6 @@ from django.core.management.base import BaseCommand, CommandParser
 
 from jobs import progress
 from jobs.management.job_ids import batch_of
-from jobs.models import MENDED, Status
 from jobs.progress import BatchProgress
 from jobs.templatetags.jobs import duration, roughly
 
@@ -45,4 +44,4 @@ def _facts(now: BatchProgress) -> dict[str, Any]:
 
 
 def _counts(now: BatchProgress) -> dict[str, int]:
-    return {str(state): now.counts[state] for state in (*Status, MENDED)}
+    return {state: now.counts[state] for state in progress.COUNTED}

@@ -13,7 +13,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db.models import Count, QuerySet
 
 from jobs import progress
-from jobs.models import Batch, Job, Status, no_worker
+from jobs.models import CANCELLED, Batch, Job, Status, no_worker
 from registry.kinds.runs import fingerprint_of
 from registry.management.content import add_user, opened, told, user_named
 from registry.management.import_lines import entry, written
@@ -169,7 +169,8 @@ class Command(BaseCommand):
                 self.stdout.write(f"\r{bar:·<{WIDTH}} {done}/{counts.total()}", ending="")
             if is_launched and done == counts.total():
                 self.stdout.write("" if quiet else "\n", ending="")
-                found = {"succeeded": counts[Status.SUCCEEDED], "failed": counts[Status.FAILED]}
+                failed = counts[Status.FAILED] + counts[CANCELLED]
+                found = {"succeeded": counts[Status.SUCCEEDED], "failed": failed}
                 return ({"batch_id": str(batch.pk)} if batch else {}) | found
             if time.monotonic() > deadline:
                 raise CommandError(
