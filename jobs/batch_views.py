@@ -20,6 +20,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from django_htmx.http import trigger_client_event
 
 from jobs import batches, definitions, progress, stuck
+from jobs.details import are_refused
 from jobs.models import CANCELLED, FAILED_AS, MENDED, Batch, Job, JobQuerySet, Status
 from jobs.progress import BatchProgress
 from jobs.views import NOTHING_NEW
@@ -203,6 +204,8 @@ def _ask_and_do(request: HtmxRequest, batch_id: UUID, deed: Deed) -> HttpRespons
     if request.method != "POST":
         if number := deed.number(batch):
             context = {"batch": batch, "deed": deed, "number": number}
+            if deed is RETRY:
+                context["is_refused"] = are_refused(batch.jobs.failed_by_itself())
             return render(request, "jobs/batch_confirm.html", context)
         messages.warning(request, f"No job of this batch is {deed.which} any more.")
         return redirect(batch)
@@ -242,6 +245,7 @@ def _progress(request: HtmxRequest, jobs: BatchJobs, wanted: Wanted) -> dict[str
         "progress": now,
         "legend": _legend(now, wanted),
         "source": definitions.subjects(request.user, [jobs.batch.subject]).get(jobs.batch.subject),
+        "is_refused": bool(now.failed) and are_refused(jobs.batch.jobs.failed_by_itself()),
         "links": definitions.batch_links(request.user, jobs.sub_type, jobs.batch),
         "standing": standing,
         "wanted": wanted,

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import Q, Subquery, TextField, Value
+from django.db.models import Exists, F, OuterRef, Q, Subquery, TextField, Value
 from django.db.models.expressions import Combinable
 from django.db.models.fields.json import KT
 from django.db.models.functions import Cast, Coalesce, Length
 
 from jobs import definitions, job_rows
 from jobs.definitions import Link, Subject
-from jobs.models import Job, JobEvent, Status, plain
+from jobs.models import Job, JobEvent, JobQuerySet, Status, plain
 from jobs.templatetags.jobs import pretty_json
 from jobs.timeline import Line
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 MOST_SHOWN = 50_000  # characters of a job's input or output
+MOST_JUDGED = 100  # failed jobs of a batch that are looked at
 FOLDED = 16  # lines from which on it is folded
 ITEM_HIDDEN = "It is about an item that you may not read."
 
@@ -126,6 +127,19 @@ def was_refused(job: Job, line: Line) -> bool:
         return False
     is_known = line.wrong.is_permanent or job.attempt < job.max_attempts
     return is_known and job.status == Status.FAILED
+
+
+def are_refused(jobs: JobQuerySet) -> bool:
+    """True of jobs that failed by themselves and were all refused, judged by MOST_JUDGED of them."""
+    some = jobs.order_by("batch_index").values("pk")[:MOST_JUDGED]
+    for_good = JobEvent.objects.filter(
+        job=OuterRef("pk"),
+        attempt=OuterRef("attempt"),
+        kind=JobEvent.Kind.ATTEMPT_FAILED,
+        is_permanent=True,
+    )
+    tried_up = Job.objects.filter(pk__in=some, attempt__gte=F("max_attempts")).order_by()
+    return not tried_up.filter(~Exists(for_good)).exists()
 
 
 def attempts_told(job: Job, line: Line) -> str:

@@ -377,6 +377,29 @@ def test_all_are_retried_or_cancelled_after_a_question(
     assert JobEvent.objects.count() == 2
 
 
+def test_a_retry_that_cannot_help_is_not_what_the_page_asks_for(
+    signed_in: Client, user: User
+) -> None:
+    """As on the page of a job: by the event, or, of old ones, by attempts that were left."""
+    batch = make_batch(user, "FAILED", "FAILED", "SUCCEEDED", attempt=3)
+    first, second = batch.jobs.failed().order_by("batch_index")
+
+    def is_asked_for() -> bool:
+        page = signed_in.get(batch.get_absolute_url()).content.decode()
+        question = signed_in.get(f"{batch.get_absolute_url()}retry/").content.decode()
+        is_main = 'class="btn main" id="retry-failed"' in page
+        assert is_main != ("they would fail again" in question)
+        return is_main
+
+    assert is_asked_for()
+    event = {"kind": "ATTEMPT_FAILED", "message": "x", "is_permanent": True}
+    JobEvent.objects.create(job=first, attempt=3, **event)
+    JobEvent.objects.create(job=second, attempt=2, **event)  # and since it was lost, say
+    assert is_asked_for()
+    Job.objects.filter(pk=second.pk).update(attempt=1)
+    assert not is_asked_for()
+
+
 def test_what_was_cancelled_is_shown_filtered_and_retried_apart(
     signed_in: Client, user: User
 ) -> None:
