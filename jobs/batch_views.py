@@ -1,7 +1,6 @@
 """The page of a batch: how far it is, its jobs, and what can be done to all of them."""
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -19,14 +18,14 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 from django_htmx.http import trigger_client_event
 
-from jobs import batches, definitions, progress, stuck
+from jobs import deeds, definitions, progress, stuck
+from jobs.deeds import Deed
 from jobs.details import are_refused
-from jobs.models import CANCELLED, FAILED_AS, MENDED, Batch, Job, JobQuerySet, Status
+from jobs.models import FAILED_AS, MENDED, Batch, Job, JobQuerySet, Status
 from jobs.progress import BatchProgress
 from jobs.views import NOTHING_NEW
 from provena.http import HtmxRequest, wants_fragment
 from provena.paging import PAGE_SIZE, Page, keyset_in_turn
-from provena.words import counted
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECONDS = re.compile(r"[0-9]{1,16}")
@@ -125,67 +124,25 @@ def batch_detail(request: HtmxRequest, batch_id: UUID) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def batch_retry(request: HtmxRequest, batch_id: UUID) -> HttpResponse:
-    """Ask, and then put all failed jobs of the batch back into the queue."""
-    return _ask_and_do(request, batch_id, RETRY)
-
-
-@require_http_methods(["GET", "HEAD", "POST"])
-def batch_retry_cancelled(request: HtmxRequest, batch_id: UUID) -> HttpResponse:
-    """Ask, and then put all jobs of the batch that were cancelled back into the queue."""
-    return _ask_and_do(request, batch_id, RETRY_CANCELLED)
-
-
-@require_http_methods(["GET", "HEAD", "POST"])
-def batch_cancel(request: HtmxRequest, batch_id: UUID) -> HttpResponse:
-    """Ask, and then end all jobs of the batch that no worker has begun."""
-    return _ask_and_do(request, batch_id, CANCEL)
-
-
-@dataclass(frozen=True)
-class Deed:
-    """Something done to many jobs of a batch, in the words of its page of confirmation."""
-
-    act: Callable[..., int]
-    verb: str
-    which: str
-    states: tuple[str, ...]
-    meaning: str
-    done: str
-
-    def number(self, batch: Batch) -> int:
-        """How many jobs it would be done to now."""
+def batch_deed(request: HtmxRequest, batch_id: UUID, deed: Deed) -> HttpResponse:
+    """Ask, and then do it to all jobs of the batch that are in its states."""
+    batch = _batch_for(request, batch_id)
+    if request.method != "POST":
         counts = progress.of_batches([batch])[batch.pk]
-        return sum(counts[status] for status in self.states)
-
-
-RETRY = Deed(
-    act=batches.retry_failed,
-    verb="Retry",
-    which="failed",
-    states=(Status.FAILED,),
-    meaning="Each goes back into the queue as the same job, with its history. What failed for a "
-    "cause that is still there will fail again.",
-    done="retried",
-)
-RETRY_CANCELLED = Deed(
-    act=batches.retry_cancelled,
-    verb="Retry",
-    which="cancelled",
-    states=(CANCELLED,),
-    meaning="Each goes back into the queue as the same job, with its history, and is done after "
-    "all.",
-    done="retried",
-)
-CANCEL = Deed(
-    act=batches.cancel_waiting,
-    verb="Cancel",
-    which="waiting",
-    states=(Status.PENDING, Status.DEQUEUED),
-    meaning="What no worker has begun ends as CANCELLED, and nothing of it is recorded. What is in "
-    "progress goes on. What is cancelled can be retried.",
-    done="cancelled",
-)
+        if number := sum(counts[state] for state in deed.states):
+            context = {"batch": batch, "deed": deed, "number": number}
+            context["question"] = deed.question(number)
+            if deed is deeds.RETRY:
+                context["is_refused"] = are_refused(batch.jobs.failed_by_itself())
+            return render(request, "jobs/batch_confirm.html", context)
+        messages.warning(request, f"No job of this batch is {deed.which} any more.")
+        return redirect(batch)
+    number = deed.to_batch(batch, by=request.user)
+    if number:
+        messages.success(request, f"{deed.told(number)}.")
+    else:
+        messages.warning(request, f"No job of this batch was {deed.which} any more.")
+    return redirect(batch)
 
 
 def _batch_for(request: HtmxRequest, batch_id: UUID) -> Batch:
@@ -197,24 +154,6 @@ def _jobs(batch: Batch) -> BatchJobs:
     first = batch.jobs.filter(batch_index=0).values_list("sub_type", "queue")
     sub_type, queue = next(iter(first), ("", definitions.DEFAULT_QUEUE))
     return BatchJobs(batch, sub_type, queue)
-
-
-def _ask_and_do(request: HtmxRequest, batch_id: UUID, deed: Deed) -> HttpResponse:
-    batch = _batch_for(request, batch_id)
-    if request.method != "POST":
-        if number := deed.number(batch):
-            context = {"batch": batch, "deed": deed, "number": number}
-            if deed is RETRY:
-                context["is_refused"] = are_refused(batch.jobs.failed_by_itself())
-            return render(request, "jobs/batch_confirm.html", context)
-        messages.warning(request, f"No job of this batch is {deed.which} any more.")
-        return redirect(batch)
-    number = deed.act(batch, by=request.user)
-    if number:
-        messages.success(request, f"{counted(number, 'job')} {deed.done}.")
-    else:
-        messages.warning(request, f"No job of this batch was {deed.which} any more.")
-    return redirect(batch)
 
 
 def _news(request: HtmxRequest, jobs: BatchJobs, wanted: Wanted) -> HttpResponse:

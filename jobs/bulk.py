@@ -10,14 +10,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from django.urls import reverse
 from django.utils import timezone
 from pydantic import ValidationError
 
-from jobs import batches, definitions, lifecycle, search
+from jobs import deeds, definitions, lifecycle, search
+from jobs.deeds import Deed
 from jobs.definitions import Payload, PermanentError, job
 from jobs.filters import JobFilter
-from jobs.models import CANCELLED, Job, JobQuerySet, Status
+from jobs.models import Job, JobQuerySet
 from jobs.worker import Run
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ CHUNK = 1_000  # jobs in one piece
 COUNT_UP_TO = 10_000  # beyond that a page says "more than"
 CAUSES = 5  # that the page of confirmation names
 NAMED = re.compile(r"“[^”]*”|[0-9][0-9a-f./:-]*")  # what distinguishes failures of one cause
-WAITING = (Status.PENDING, Status.DEQUEUED)
 
 
 class Matching(Payload):
@@ -43,50 +42,6 @@ class Changed(Payload):
     """How many jobs were changed."""
 
     changed: int
-
-
-@dataclass(frozen=True)
-class Deed:
-    """Something done to all jobs that match, in the words of its page of confirmation."""
-
-    name: str
-    verb: str
-    which: str
-    states: tuple[str, ...]
-    meaning: str
-    act: Callable[..., int]
-    possible: Callable[[JobQuerySet], JobQuerySet]  # those of the jobs that it can be done to
-    sub_type: str
-    if_asked: tuple[str, ...] = ()  # states that only a filter which names them means
-
-    def wanted(self, chosen: JobFilter) -> JobFilter | None:
-        """The filter narrowed to the states that this can be done in; None if it finds none."""
-        asked = (*self.states, *self.if_asked)
-        states = tuple(state for state in asked if state in chosen.status)
-        if not chosen.status:
-            states = self.states
-        return chosen.model_copy(update={"status": states}) if states else None
-
-    def fits(self, chosen: JobFilter, found: set[str]) -> bool:
-        """Whether it can be done to any of the jobs that match, which are in these states."""
-        wanted = self.wanted(chosen)
-        return bool(wanted and found.intersection(wanted.status))
-
-    @property
-    def url(self) -> str:
-        """The address where it is asked about."""
-        return reverse(f"jobs-{self.name}")
-
-    def survey(self, chosen: JobFilter, user: "User") -> "Survey":
-        """What it would be done to now. One look at the newest COUNT_UP_TO jobs, and one more."""
-        wanted = self.wanted(chosen)
-        if wanted is None:
-            return Survey(0, [])
-        found = search.values(
-            wanted, user, "sub_type", "info", limit=COUNT_UP_TO + 1, only=self.possible
-        )
-        causes = [info or definitions.title_of(sub_type) for sub_type, info in found[:COUNT_UP_TO]]
-        return Survey(len(found), _grouped(causes))
 
 
 @dataclass(frozen=True)
@@ -128,30 +83,32 @@ def _grouped(texts: list[str]) -> list[tuple[str, int]]:
     return sorted(told, key=lambda cause: -cause[1])
 
 
-RETRY = Deed(
-    name="retry",
-    verb="Retry",
-    which="failed",
-    states=(Status.FAILED,),
-    meaning="They go back into the queue, each as the same job with its history. Those whose "
-    "cause has not been mended will fail again.",
-    act=batches.retry_all,
-    possible=JobQuerySet.unmended,
-    sub_type="RETRY_MATCHING",
-    if_asked=(CANCELLED,),
-)
-CANCEL = Deed(
-    name="cancel",
-    verb="Cancel",
-    which="waiting",
-    states=WAITING,
-    meaning="Jobs that no worker has begun end as CANCELLED, and nothing of them is recorded. Those "
-    "in progress go on. What is cancelled can be retried.",
-    act=batches.cancel_all,
-    possible=JobQuerySet.unfinished,
-    sub_type="CANCEL_MATCHING",
-)
-DEEDS = {deed.name: deed for deed in (RETRY, CANCEL)}
+MATCHING = {deeds.RETRY.name: "RETRY_MATCHING", deeds.CANCEL.name: "CANCEL_MATCHING"}
+DEEDS = (deeds.RETRY, deeds.CANCEL)
+
+
+def narrowed(deed: Deed, chosen: JobFilter) -> JobFilter | None:
+    """The filter narrowed to the states that this is done in; None if it finds none."""
+    states = tuple(state for state in (*deed.states, *deed.if_chosen) if state in chosen.status)
+    if not chosen.status:
+        states = deed.states
+    return chosen.model_copy(update={"status": states}) if states else None
+
+
+def fits(deed: Deed, chosen: JobFilter, found: set[str]) -> bool:
+    """Whether it can be done to any of the jobs that match, which are in these states."""
+    wanted = narrowed(deed, chosen)
+    return bool(wanted and found.intersection(wanted.status))
+
+
+def survey(deed: Deed, chosen: JobFilter, user: "User") -> Survey:
+    """What it would be done to now. One look at the newest COUNT_UP_TO jobs, and one more."""
+    wanted = narrowed(deed, chosen)
+    if wanted is None:
+        return Survey(0, [])
+    found = search.values(wanted, user, "sub_type", "info", limit=COUNT_UP_TO + 1)
+    causes = [info or definitions.title_of(sub_type) for sub_type, info in found[:COUNT_UP_TO]]
+    return Survey(len(found), _grouped(causes))
 
 
 def submit(deed: Deed, chosen: JobFilter, *, by: "User") -> Job:
@@ -159,13 +116,13 @@ def submit(deed: Deed, chosen: JobFilter, *, by: "User") -> Job:
 
     Raises NotPossible if the filter leaves none out of the states that it can be done in.
     """
-    wanted = deed.wanted(chosen)
+    wanted = narrowed(deed, chosen)
     if wanted is None:
         raise lifecycle.NotPossible(f"No job that matches is {deed.which}.")
     fixed = wanted.fixed(timezone.now())
     parts = [f"{part.label}: {part.words}" if part.label else part.words for part in chosen.parts()]
     return lifecycle.submit(
-        sub_type=deed.sub_type,
+        sub_type=MATCHING[deed.name],
         payload={"filter": fixed.to_payload(), "words": ", ".join(parts) or "all jobs"},
         owner=by,
         ahead=True,
@@ -188,7 +145,9 @@ def retry_matching(run: Run, payload: Matching) -> Changed:
     mended."""
     # Those that fail again after it are not the ones that were meant.
     since = run.job.created_at
-    return _do(run, RETRY, payload, lambda jobs: jobs.unmended().filter(finished_at__lte=since))
+    return _do(
+        run, deeds.RETRY, payload, lambda jobs: jobs.filter(finished_at__lte=since)
+    )
 
 
 @job(
@@ -204,7 +163,7 @@ def retry_matching(run: Run, payload: Matching) -> Changed:
 )
 def cancel_matching(run: Run, payload: Matching) -> Changed:
     """End all waiting jobs that match a filter."""
-    return _do(run, CANCEL, payload, lambda jobs: jobs)
+    return _do(run, deeds.CANCEL, payload, lambda jobs: jobs)
 
 
 def _do(
@@ -219,5 +178,5 @@ def _do(
     total = changed + search.count(chosen, run.owner, only=meant)
     for keys in search.keys(chosen, run.owner, at_once=CHUNK, only=meant):
         with run.piece(changed + len(keys), of=max(total, changed + len(keys))):
-            changed += deed.act(meant(Job.objects.filter(pk__in=keys)), by=run.owner)
+            changed += deed.to_all(meant(Job.objects.filter(pk__in=keys)), by=run.owner)
     return Changed(changed=changed)

@@ -7,13 +7,14 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from jobs import bulk
+from jobs.deeds import Deed
 from jobs.filters import JobFilter
 from jobs.lifecycle import NotPossible
 from provena.http import HtmxRequest
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def matching(request: HtmxRequest, deed: str) -> HttpResponse:
+def matching(request: HtmxRequest, deed: Deed) -> HttpResponse:
     """Ask, and then start the job that does it to all that match; its page tells how far it is.
 
     An address that makes no sense does nothing: its filter would find more than was meant.
@@ -25,19 +26,19 @@ def matching(request: HtmxRequest, deed: str) -> HttpResponse:
         for fault in faults:
             messages.error(request, fault)
         return redirect(back)
-    wanted = bulk.DEEDS[deed]
     if request.method == "POST":
         try:
-            return redirect(bulk.submit(wanted, chosen, by=request.user))
+            return redirect(bulk.submit(deed, chosen, by=request.user))
         except NotPossible as refused:
             messages.error(request, str(refused))
             return redirect(back)
-    survey = wanted.survey(chosen, request.user)
+    survey = bulk.survey(deed, chosen, request.user)
     if not survey.counted:
-        messages.error(request, f"No {wanted.which} job matches.")
+        messages.error(request, f"No {deed.which} job matches.")
         return redirect(back)
     context = {
-        "deed": wanted,
+        "deed": deed,
+        "question": deed.question(survey.number, is_more=survey.is_more),
         "survey": survey,
         "number": survey.number,
         "is_more": survey.is_more,

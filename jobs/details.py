@@ -130,7 +130,8 @@ def was_refused(job: Job, line: Line) -> bool:
 
 
 def are_refused(jobs: JobQuerySet) -> bool:
-    """True of jobs that failed by themselves and were all refused, judged by MOST_JUDGED of them."""
+    """True where all of these jobs, which failed by themselves, were refused, judged by MOST_JUDGED
+    of them."""
     some = jobs.order_by("batch_index").values("pk")[:MOST_JUDGED]
     for_good = JobEvent.objects.filter(
         job=OuterRef("pk"),

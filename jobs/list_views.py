@@ -100,13 +100,17 @@ def _listed(request: HtmxRequest, wanted: JobFilter, place: Place, found: Found)
     }
 
 
-def _deeds(request: HtmxRequest, wanted: JobFilter, rows: list[Row]) -> list[bulk.Deed]:
+def _deeds(request: HtmxRequest, wanted: JobFilter, rows: list[Row]) -> list[dict[str, Any]]:
     """What can be done to some of the jobs that match, as the rows that are shown tell, and the
     indexes of those that are not."""
     found = {status for row in rows for status in row.statuses}
     if rows and wanted.is_plain:
         found |= search.states(wanted, request.user)
-    return [deed for deed in bulk.DEEDS.values() if deed.fits(wanted, found)]
+    return [
+        {"deed": deed, "url": reverse(f"jobs-{deed.name}")}
+        for deed in bulk.DEEDS
+        if bulk.fits(deed, wanted, found)
+    ]
 
 
 def _form(request: HtmxRequest, wanted: JobFilter, found: Found) -> dict[str, Any]:

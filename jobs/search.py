@@ -180,13 +180,11 @@ def values(
     user: "User | None",
     *columns: str,
     limit: int,
-    only: Callable[[JobQuerySet], JobQuerySet],
 ) -> list[tuple[Any, ...]]:
-    """These columns of the newest jobs that are wanted, of those that `only` leaves, at most so
-    many."""
+    """These columns of the newest jobs that are wanted, at most so many."""
     found: list[tuple[Any, ...]] = []
     for part in _parts(wanted, user, *_range(wanted, None)):
-        jobs = only(_wanted(part, wanted, user, None))
+        jobs = _wanted(part, wanted, user, None)
         found += jobs.values_list("pk", *columns)[:limit]
     newest = sorted(found, key=lambda row: -row[0])[:limit]
     return [row[1:] for row in newest]

@@ -1,7 +1,5 @@
 """One job, and the panel of a workflow."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +12,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from jobs import (
     contact,
-    definitions,
+    deeds,
     diagram,
     lifecycle,
     outcomes,
@@ -23,12 +21,17 @@ from jobs import (
     stuck,
     timeline,
 )
+from jobs.deeds import Deed
 from jobs.definitions import Link
 from jobs.details import Details, attempts_told, neighbours, was_refused
-from jobs.models import UNFINISHED, Job, Status, Workflow, sees_all_jobs
+from jobs.models import Job, Status, Workflow, sees_all_jobs
 from jobs.places import Origin
 from provena.http import HtmxRequest, wants_fragment
 
+DONE = {
+    deeds.RETRY.name: "You retried this job. Its time line tells what has become of it since.",
+    deeds.CANCEL.name: "You cancelled this job.",
+}
 NOTHING_NEW = 204  # htmx leaves the page as it is and asks again later
 
 
@@ -82,57 +85,24 @@ def job_output(request: HtmxRequest, session_id: UUID) -> HttpResponse:
     return _json_file(request, session_id, "result", "output")
 
 
-@dataclass(frozen=True)
-class Deed:
-    """Something that is done to a job, in the words of its page of confirmation."""
-
-    act: Callable[..., None]
-    verb: str
-    states: tuple[Status, ...]
-    unfit: str
-    meaning: str
-    done: str
-    in_pieces: str = ""  # what it means for a job that has done a part, if that is different
-
-    def means(self, job: Job) -> str:
-        """What it means for that job."""
-        is_other = self.in_pieces and definitions.is_in_pieces(job.sub_type)
-        return self.in_pieces if is_other else self.meaning
-
-
-RETRY = Deed(
-    act=lifecycle.retry,
-    verb="Retry",
-    states=(Status.FAILED,),
-    unfit="Only a failed job that was not mended can be retried.",
-    meaning="It goes back into the queue: the same job, its next attempt, with its history. What "
-    "comes after it in its workflow goes on from there.",
-    done="You retried this job. Its time line tells what has become of it since.",
-)
-CANCEL = Deed(
-    act=lifecycle.cancel,
-    verb="Cancel",
-    states=UNFINISHED,
-    unfit="Only a job that has not finished can be cancelled.",
-    meaning="If no worker has begun it, it ends at once; if one has, what it did is rolled back. "
-    "Nothing of it is recorded, and what comes after it in its workflow does not begin. It can be "
-    "retried later.",
-    done="You cancelled this job.",
-    in_pieces="If no worker has begun it, it ends at once; if one has, with what it is doing at "
-    "this moment. What it has done by then stays. It can be retried, and goes on from there.",
-)
-
-
 @require_http_methods(["GET", "HEAD", "POST"])
-def job_retry(request: HtmxRequest, session_id: UUID) -> HttpResponse:
-    """Ask, and then put a failed job back into the queue."""
-    return _ask_and_do(request, session_id, RETRY)
-
-
-@require_http_methods(["GET", "HEAD", "POST"])
-def job_cancel(request: HtmxRequest, session_id: UUID) -> HttpResponse:
-    """Ask, and then end a job that has not finished."""
-    return _ask_and_do(request, session_id, CANCEL)
+def job_deed(request: HtmxRequest, session_id: UUID, deed: Deed) -> HttpResponse:
+    """Ask, and then do it to a job of the user's, and show the job again."""
+    job = _job_for(request, session_id)
+    here = job.get_absolute_url() + _came(request)
+    if request.method != "POST":
+        if job.shown in deed.alone:
+            context = _question(request, job, deed) | {"came": _came(request)}
+            return render(request, "jobs/job_confirm.html", context)
+        messages.warning(request, f"This job is {job.shown} now. {deed.unfit}")
+        return redirect(here)
+    try:
+        deed.to_one(job, by=request.user)
+    except lifecycle.NotPossible as refused:
+        messages.error(request, str(refused))
+    else:
+        messages.success(request, DONE[deed.name])
+    return redirect(here)
 
 
 def workflow_panel(request: HtmxRequest, workflow: Workflow, *, refresh_url: str) -> HttpResponse:
@@ -225,24 +195,5 @@ def _question(request: HtmxRequest, job: Job, deed: Deed) -> dict[str, Any]:
         "details": Details(job, request.user),
         "deed": deed,
         "meaning": deed.means(job),
-        "doubt": line.remedy if deed is RETRY and was_refused(job, line) else "",
+        "doubt": line.remedy if deed is deeds.RETRY and was_refused(job, line) else "",
     }
-
-
-def _ask_and_do(request: HtmxRequest, session_id: UUID, deed: Deed) -> HttpResponse:
-    """Do it to a job of the user's when that was confirmed, and show the job again."""
-    job = _job_for(request, session_id)
-    here = job.get_absolute_url() + _came(request)
-    if request.method != "POST":
-        if job.shown in deed.states or (job.cancelled_at and Status.FAILED in deed.states):
-            context = _question(request, job, deed) | {"came": _came(request)}
-            return render(request, "jobs/job_confirm.html", context)
-        messages.warning(request, f"This job is {job.shown} now. {deed.unfit}")
-        return redirect(here)
-    try:
-        deed.act(job, by=request.user)
-    except lifecycle.NotPossible as refused:
-        messages.error(request, str(refused))
-    else:
-        messages.success(request, deed.done)
-    return redirect(here)

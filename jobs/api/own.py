@@ -6,7 +6,7 @@ from uuid import UUID
 from django.http import HttpResponse, HttpResponseBase, JsonResponse
 from ninja import Body, Query, Router, Schema
 
-from jobs import bulk, exports, lifecycle, search
+from jobs import bulk, deeds, exports, lifecycle, search
 from jobs.api import own_batches, shapes, waiting
 from jobs.api.found import MISSING, need
 from jobs.api.rights import EVERYONE
@@ -166,7 +166,7 @@ def retry_matching(request: ApiRequest, body: Annotated[dict[str, Any], Body()])
         curl -X POST -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" \\
             -d '{"when": "today"}' "$URL/api/v1/jobs/retry-matching"
     """
-    return _matching(request, bulk.RETRY, body)
+    return _matching(request, deeds.RETRY, body)
 
 
 @router.post(
@@ -181,10 +181,10 @@ def cancel_matching(request: ApiRequest, body: Annotated[dict[str, Any], Body()]
         curl -X POST -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" \\
             -d '{"sub_type": "SEND_EMAIL"}' "$URL/api/v1/jobs/cancel-matching"
     """
-    return _matching(request, bulk.CANCEL, body)
+    return _matching(request, deeds.CANCEL, body)
 
 
-def _matching(request: ApiRequest, deed: bulk.Deed, body: dict[str, Any]) -> Any:
+def _matching(request: ApiRequest, deed: deeds.Deed, body: dict[str, Any]) -> Any:
     chosen, faults = JobFilter.checked(body)
     if faults:
         return _told(Wrong("body", faults))

@@ -101,7 +101,8 @@ class Events(Schema):
 class BatchOut(Schema):
     """How far a batch is. `counts` has each state that any of its jobs is in; those that somebody
     cancelled count as CANCELLED, those that failed and were mended as MENDED, and none of these as
-    failed. `status` is CANCELLED when all has ended, some was cancelled and nothing failed. `seconds_left` is an estimate, null while nothing can be said."""
+    failed. `status` is CANCELLED where all has ended, some was cancelled and nothing failed.
+    `seconds_left` is an estimate, null while nothing can be said."""
 
     batch_id: UUID
     title: str

@@ -64,7 +64,7 @@ def test_a_batch_runs_and_what_failed_is_retried(
     page.get_by_role("link", name="Retry 1 failed").click()
     expect(page.get_by_role("heading", name="Retry 1 failed job?")).to_be_visible()
     page.get_by_role("button", name="Retry 1 failed").click()
-    expect(page.get_by_text("1 job retried.")).to_be_visible()
+    expect(page.get_by_text("1 job put back into the queue.")).to_be_visible()
     expect(page.locator("h1 .state")).to_have_text("SUCCEEDED")
     expect(page.get_by_role("link", name="Retry")).to_have_count(0)
     assert batch.jobs.get(batch_index=4).attempt == 2

@@ -358,7 +358,7 @@ def test_links_that_are_offered_for_a_kind_are_shown(
 @pytest.mark.parametrize(
     ("act", "question", "done", "after"),
     [
-        ("retry", "Retry 2 failed jobs?", "2 jobs retried.", "PENDING"),
+        ("retry", "Retry 2 failed jobs?", "2 jobs put back into the queue.", "PENDING"),
         ("cancel", "Cancel 2 waiting jobs?", "2 jobs cancelled.", "FAILED"),
     ],
 )
@@ -418,7 +418,9 @@ def test_what_was_cancelled_is_shown_filtered_and_retried_apart(
     assert "2 failed, 2 cancelled" in signed_in.get("/jobs/").content.decode()
     address = f"{batch.get_absolute_url()}retry-cancelled/"
     assert "Retry 2 cancelled jobs?" in signed_in.get(address).content.decode()
-    assert "2 jobs retried." in signed_in.post(address, follow=True).content.decode()
+    assert (
+        "2 jobs put back into the queue." in signed_in.post(address, follow=True).content.decode()
+    )
     assert statuses() == [*MIXED[:4], "PENDING", *MIXED[5:]]
 
 

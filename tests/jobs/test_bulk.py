@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from jobs import bulk, lifecycle, search, worker
+from jobs import bulk, deeds, lifecycle, search, worker
 from jobs.definitions import PermanentError
 from jobs.filters import JobFilter
 from jobs.lifecycle import NotPossible
@@ -63,7 +63,7 @@ def test_all_failed_jobs_that_match_are_retried_and_no_others(
 ) -> None:
     mine, theirs = moody.failed(user, 3), moody.failed(other, 2)
     spared = submit(user)
-    launch = bulk.submit(bulk.RETRY, JobFilter(), by=user)
+    launch = bulk.submit(deeds.RETRY, JobFilter(), by=user)
     drain()
     launch.refresh_from_db()
     assert (launch.status, launch.result) == (Status.SUCCEEDED, {"changed": 3})
@@ -80,7 +80,7 @@ def test_what_fails_again_is_not_retried_for_ever(
 ) -> None:
     monkeypatch.setattr(bulk, "CHUNK", 2)
     jobs = moody.failed(user, 5)
-    launch = bulk.submit(bulk.RETRY, JobFilter(), by=user)
+    launch = bulk.submit(deeds.RETRY, JobFilter(), by=user)
     moody.fails = True
     drain()
     launch.refresh_from_db()
@@ -92,7 +92,7 @@ def test_what_fails_again_is_not_retried_for_ever(
 def test_a_cancel_comes_before_the_jobs_that_it_cancels(user: User) -> None:
     with kind(nothing):
         jobs = [submit(user) for _ in range(3)]
-        launch = bulk.submit(bulk.CANCEL, JobFilter(), by=user)
+        launch = bulk.submit(deeds.CANCEL, JobFilter(), by=user)
         [(first, _, _)] = lifecycle.claim("provena", 1)
         assert first == launch.pk
         worker.execute(first, 0, 60)
@@ -107,7 +107,7 @@ def test_a_cancel_comes_before_the_jobs_that_it_cancels(user: User) -> None:
 def test_the_filter_narrows_what_is_cancelled(user: User) -> None:
     with kind(nothing), kind(nothing, sub_type="OTHER_TEST"):
         kept, ended = submit(user), submit(user, sub_type="OTHER_TEST")
-        bulk.submit(bulk.CANCEL, JobFilter(sub_type="OTHER_TEST"), by=user)
+        bulk.submit(deeds.CANCEL, JobFilter(sub_type="OTHER_TEST"), by=user)
         drain()
     assert states([kept, ended]) == [Status.SUCCEEDED, Status.FAILED]
 
@@ -117,14 +117,14 @@ def test_jobs_of_batches_are_found_one_by_one(user: User) -> None:
         batch = lifecycle.submit_batch(
             sub_type="TEST", payloads=[Count(number=n) for n in range(4)], owner=user, title="Four"
         )
-        bulk.submit(bulk.CANCEL, JobFilter(), by=user)
+        bulk.submit(deeds.CANCEL, JobFilter(), by=user)
         drain()
     assert set(batch.jobs.values_list("status", flat=True)) == {Status.FAILED}
 
 
 def test_jobs_that_come_later_are_not_meant(user: User) -> None:
     with kind(nothing):
-        bulk.submit(bulk.CANCEL, JobFilter(), by=user)
+        bulk.submit(deeds.CANCEL, JobFilter(), by=user)
         later = submit(user)
         drain()
     assert states([later]) == [Status.SUCCEEDED]
@@ -136,7 +136,7 @@ def test_one_that_is_begun_anew_goes_on_and_tells_the_whole_number(
     monkeypatch.setattr(bulk, "CHUNK", 2)
     with kind(nothing):
         jobs = [submit(user) for _ in range(5)]
-        launch = bulk.submit(bulk.CANCEL, JobFilter(), by=user)
+        launch = bulk.submit(deeds.CANCEL, JobFilter(), by=user)
         keys = search.keys
 
         def broken(*found: Any, **how: Any) -> Any:
@@ -159,7 +159,7 @@ def test_one_that_is_begun_anew_goes_on_and_tells_the_whole_number(
 
 def test_states_that_do_not_fit_are_refused_at_once(user: User) -> None:
     with pytest.raises(NotPossible, match="No job that matches is failed"):
-        bulk.submit(bulk.RETRY, JobFilter(status=("SUCCEEDED",)), by=user)
+        bulk.submit(deeds.RETRY, JobFilter(status=("SUCCEEDED",)), by=user)
     assert not Job.objects.filter(type=bulk.TYPE).exists()
 
 
@@ -191,7 +191,7 @@ def test_the_page_groups_the_jobs_by_cause(
     fail(3, "Dataset 10378.1/8 is not there.")
     for letter in "abcde":
         fail(1, f"Another reason, {letter}.")
-    survey = bulk.RETRY.survey(JobFilter(), user)
+    survey = bulk.survey(deeds.RETRY, JobFilter(), user)
     assert survey.top[:2] == [("Dataset … is not there.", 4), ("The disk is full.", 2)]
     assert (survey.counted, survey.rest, survey.is_more) == (11, 2, False)
     page = signed_in.get(reverse("jobs-retry")).content.decode()
@@ -209,10 +209,10 @@ def test_the_page_groups_the_jobs_by_cause(
 def test_what_was_cancelled_is_retried_only_if_the_filter_says_so(user: User, moody: Moody) -> None:
     [failed], cancelled = moody.failed(user, 1), submit(user)
     lifecycle.cancel(cancelled, by=user)
-    bulk.submit(bulk.RETRY, JobFilter(), by=user)
+    bulk.submit(deeds.RETRY, JobFilter(), by=user)
     drain()
     assert states([failed, cancelled]) == [Status.SUCCEEDED, Status.FAILED]
-    bulk.submit(bulk.RETRY, JobFilter(status=("CANCELLED",)), by=user)
+    bulk.submit(deeds.RETRY, JobFilter(status=("CANCELLED",)), by=user)
     drain()
     assert states([cancelled]) == [Status.SUCCEEDED]
 
@@ -234,10 +234,10 @@ def test_only_what_can_be_done_is_offered(
     for _ in range(30):
         make_job(user)  # so that it is on no first page
     answer = signed_in.get("/jobs/")
-    assert [deed.name for deed in answer.context["deeds"]] == offered
+    assert [offer["deed"].name for offer in answer.context["deeds"]] == offered
     assert signed_in.get("/jobs/?status=SUCCEEDED").context["deeds"] == []
     answer = signed_in.get(f"/jobs/?status={state}&text=x")
-    assert [deed.name for deed in answer.context["deeds"]] == offered
+    assert [offer["deed"].name for offer in answer.context["deeds"]] == offered
 
 
 @pytest.mark.parametrize("query", ["?status=BROKEN", "?when=tomorrow", "?since=soon"])
@@ -254,10 +254,10 @@ def test_who_sees_all_jobs_retries_those_of_others_and_nobody_else_does(
     user: User, other: User, moody: Moody, make_user: Callable[..., User]
 ) -> None:
     jobs = moody.failed(other, 2)
-    bulk.submit(bulk.RETRY, JobFilter(), by=user)
+    bulk.submit(deeds.RETRY, JobFilter(), by=user)
     drain()
     assert states(jobs) == [Status.FAILED] * 2
     admin = make_user("admin", is_staff=True, is_superuser=True)
-    bulk.submit(bulk.RETRY, JobFilter(user=other.get_username()), by=admin)
+    bulk.submit(deeds.RETRY, JobFilter(user=other.get_username()), by=admin)
     drain()
     assert states(jobs) == [Status.SUCCEEDED] * 2

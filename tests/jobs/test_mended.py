@@ -12,7 +12,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from jobs import attention, batches, bulk, job_rows, lifecycle, progress
+from jobs import attention, batches, bulk, deeds, job_rows, lifecycle, progress
 from jobs.filters import JobFilter
 from jobs.lifecycle import NotPossible
 from jobs.models import MENDED, Batch, Job, JobEvent, Status
@@ -61,8 +61,8 @@ def test_a_mended_job_is_retried_by_nobody(user: User, admin_user: User) -> None
     with pytest.raises(NotPossible, match=f"job {other.session_id} took its place"):
         lifecycle.retry(job, by=user)
     assert batches.retry_all(Job.objects.all(), by=user) == 0
-    assert bulk.RETRY.survey(JobFilter(), user).number == 0
-    bulk.submit(bulk.RETRY, JobFilter(), by=user)
+    assert bulk.survey(deeds.RETRY, JobFilter(), user).number == 0
+    bulk.submit(deeds.RETRY, JobFilter(), by=user)
     drain()
     with pytest.raises(CommandError, match=str(other.session_id)):
         call_command("retry_job", str(job.session_id))
