@@ -1,24 +1,28 @@
-"""For administrators of the registry: a copy of all of it, and how this site is set up (contract,
-section 12)."""
+"""For administrators of the registry: a copy of all of it, its way back, and how this site is set
+up (contract, section 12)."""
 
 import json
 from collections.abc import Iterator
 from typing import Any
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models import Prefetch
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from ninja import Body, Router, Schema
 
 from provena import rest
-from provena.rest import ApiError
+from provena.rest import ApiError, ApiRequest
 from registry.api import shapes
 from registry.api.answers import Status
 from registry.api.custody import lock_event
+from registry.api.groups_moving import Settings
 from registry.api.rights import ADMIN
 from registry.api.shapes import JSON
+from registry.model_runs import repairs
 from registry.models import Grant, Item, LockEvent
 from registry.services import settings_by
+from registry.services.item_imports import import_items
 
 router = Router(tags=["Registry: administration"])
 
@@ -54,6 +58,30 @@ class Exported(Schema):
     items: list[Bundle]
 
 
+class Import(Settings):
+    """`items` are as they are exported."""
+
+    items: list[JSON]
+
+
+class Statistics(Schema):
+    old_registry_size: int
+    new_registry_size: int
+    deleted_entries: int
+    overwritten_entries: int
+    new_entries: int
+
+
+class Imported(Schema):
+    """What was done or, in a trial, would be. Each failure has its text and the id that it is
+    about; with any, nothing is written."""
+
+    status: Status
+    trial_mode: bool
+    statistics: Statistics
+    failure_list: list[tuple[str, JSON]]
+
+
 @router.get(
     "/admin/export",
     auth=ADMIN,
@@ -67,6 +95,44 @@ def export_items(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
 
 
 @router.post(
+    "/admin/import",
+    auth=ADMIN,
+    response={200: Imported, **rest.REFUSALS},
+    summary="Import items with their ids",
+)
+def import_all(request: ApiRequest, body: Import) -> Any:
+    """Takes over items as they are exported, under their ids: those that are not here with their
+    history; of those that are, the content, access and lock change. Whom they name, users and
+    groups, must be here. All is done or, with any failure, nothing.
+
+    The relations of model runs follow by a job each; send many items in several parts."""
+    with transaction.atomic():
+        outcome = import_items(
+            body.items,
+            mode=body.import_mode,
+            may_delete=body.allow_entry_deletion,
+            trial=body.trial_mode,
+            by=request.user,
+        )
+        if outcome.runs and not (body.trial_mode or outcome.failures):
+            repairs.rebuild(records=outcome.runs, by=request.user, revalidate=False)
+    return {
+        "status": Status(
+            success=not outcome.failures, details=outcome.told("item", trial=body.trial_mode)
+        ),
+        "trial_mode": body.trial_mode,
+        "statistics": {
+            "old_registry_size": outcome.old_size,
+            "new_registry_size": outcome.new_size,
+            "deleted_entries": outcome.deleted,
+            "overwritten_entries": outcome.overwritten,
+            "new_entries": outcome.new,
+        },
+        "failure_list": outcome.failures,
+    }
+
+
+@router.post(
     "/admin/restore_from_table",
     auth=ADMIN,
     response=rest.REFUSALS,
@@ -77,7 +143,7 @@ def restore_from_table(request: HttpRequest, asked: Body[JSON]) -> None:
     raise ApiError(
         400,
         "This registry keeps its items in one database, beside which there are no tables to "
-        "restore from. Restore a backup of the database instead.",
+        "restore from. Restore a backup of the database, or import what was exported.",
         "not_supported",
     )
 

@@ -6,13 +6,13 @@ from ninja import Router, Schema
 
 from provena import rest
 from provena.rest import ApiError, ApiRequest
-from provena.words import counted
 from registry import access
 from registry.api.answers import Status
 from registry.api.groups import WithMembers, with_members
 from registry.api.rights import needs
 from registry.models import Group
-from registry.services.group_imports import Mode, Outcome, import_groups
+from registry.services.group_imports import import_groups
+from registry.services.import_modes import Mode
 
 router = Router(tags=["Groups"])
 
@@ -87,7 +87,9 @@ def import_all(request: ApiRequest, body: Import) -> Any:
         trial=body.trial_mode,
     )
     return {
-        "status": _status(outcome, body.trial_mode),
+        "status": Status(
+            success=not outcome.failures, details=outcome.told("group", trial=body.trial_mode)
+        ),
         "trial_mode": body.trial_mode,
         "statistics": {
             "old_size": outcome.old_size,
@@ -110,12 +112,3 @@ def restore(request: ApiRequest, table_name: str, body: Settings) -> Any:
     """There are no such tables here."""
     text = "Groups cannot be restored from a table. Export them there and import them here."
     raise ApiError(400, text, "not_supported")
-
-
-def _status(outcome: Outcome, trial: bool) -> Status:
-    if outcome.failures:
-        texts = " ".join(text for text, _ in outcome.failures[:10])
-        return Status(success=False, details=f"Nothing was imported. {texts}")
-    done = "would be" if trial else "were"
-    count = counted(outcome.new + outcome.overwritten, "group")
-    return Status(details=f"{count} {done} imported, and {outcome.deleted} {done} deleted.")

@@ -1,7 +1,8 @@
-"""What administrators do to the provenance of model runs."""
+"""What administrators do to the provenance of model runs, and how this site is set up."""
 
 from typing import Annotated, Any, Literal
 
+from django.http import HttpResponse
 from ninja import Body, Router, Schema
 from pydantic import WithJsonSchema
 
@@ -9,6 +10,7 @@ from jobs.models import Batch
 from provena import rest
 from provena.rest import ApiRequest
 from provena.words import counted
+from registry.api.administration import environment_file
 from registry.api.answers import Done, Status
 from registry.api.rights import ADMIN
 from registry.kinds.runs import RunRecord
@@ -113,6 +115,17 @@ def store_records(
 def store_all(request: ApiRequest, validate_record: bool = True) -> Any:
     """As `/admin/store_record`, of every model run in the registry: a job for each, in a batch."""
     return _queued(repairs.rebuild_all(by=request.user, revalidate=validate_record))
+
+
+@router.get(
+    "/admin/config",
+    auth=ADMIN,
+    response={200: str, **rest.REFUSALS},
+    summary="How this site is set up",
+)
+def configuration(request: ApiRequest, required_only: bool = True) -> HttpResponse:
+    """As that of the registry: one site serves both."""
+    return HttpResponse(environment_file(required_only=required_only), content_type="text/plain")
 
 
 def _rebuilt(request: ApiRequest, found: list[StoredRun], revalidate: bool) -> JSON:

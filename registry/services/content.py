@@ -1,6 +1,7 @@
 """Registering items and changing their content: each change is one more revision."""
 
 from collections.abc import Callable, Collection, Mapping
+from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -124,11 +125,20 @@ def create(
     return item
 
 
-def rewrite(*, item: Item, content: Kind, reason: str, by: User, seen: int | None = None) -> None:
-    """Replace the content of an item that a job makes, as one more revision, in the caller's
-    transaction, which holds the item and has checked all rules. Raises ChangedMeanwhile."""
+def rewrite(
+    *,
+    item: Item,
+    content: Kind,
+    reason: str,
+    by: User,
+    seen: int | None = None,
+    at: datetime | None = None,
+) -> None:
+    """Replace the content of an item that a job makes or an import restores, as one more revision
+    of now or of then, in the caller's transaction, which holds the item and has checked all rules.
+    Raises ChangedMeanwhile."""
     _need_nothing_newer(item, seen)
-    _write(item, content.stored(), reason=reason, by=by)
+    _write(item, content.stored(), reason=reason, by=by, at=at)
 
 
 def amend(*, item: Item, content: Kind) -> None:

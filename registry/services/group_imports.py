@@ -1,8 +1,6 @@
 """Taking groups over from elsewhere: all of what was asked, or nothing."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -13,19 +11,7 @@ from registry.kinds.values import repeated
 from registry.models import Group
 from registry.services import groups
 from registry.services.groups import GroupContent
-
-Failure = tuple[str, dict[str, Any]]
-
-
-class Mode(StrEnum):
-    """What may be done: add, overwrite, both; SYNC modes want no group to be left out, and the last
-    one deletes those that are."""
-
-    ADD_ONLY = "ADD_ONLY"
-    ADD_OR_OVERWRITE = "ADD_OR_OVERWRITE"
-    OVERWRITE_ONLY = "OVERWRITE_ONLY"
-    SYNC_ADD_OR_OVERWRITE = "SYNC_ADD_OR_OVERWRITE"
-    SYNC_DELETION_ALLOWED = "SYNC_DELETION_ALLOWED"
+from registry.services.import_modes import Mode, Outcome, misread
 
 
 class Username(BaseModel):
@@ -38,21 +24,6 @@ class WholeGroup(GroupContent):
     """A group with its members, as it is exported."""
 
     users: list[Username] = []
-
-
-@dataclass
-class Outcome:
-    """What an import did or, in a trial or with failures, would have done."""
-
-    old_size: int
-    new: int = 0
-    overwritten: int = 0
-    deleted: int = 0
-    failures: list[Failure] = field(default_factory=list)
-
-    @property
-    def new_size(self) -> int:
-        return self.old_size + self.new - self.deleted
 
 
 def import_groups(
@@ -86,10 +57,7 @@ def _parsed(items: Sequence[dict[str, Any]], outcome: Outcome) -> list[WholeGrou
         try:
             wanted.append(WholeGroup.model_validate(item))
         except ValidationError as error:
-            faults = [
-                f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()
-            ]
-            outcome.failures.append(("; ".join(faults), item))
+            outcome.failures.append(misread(error, item))
     return wanted
 
 
@@ -108,22 +76,16 @@ def _check(
         texts = []
         if group.id in twice:
             texts.append(f"The group {group.id} is there more than once.")
-        if mode is Mode.ADD_ONLY and group.id in present:
-            texts.append(f"There is a group {group.id} already.")
-        if mode is Mode.OVERWRITE_ONLY and group.id not in present:
-            texts.append(f"There is no group {group.id} to overwrite.")
+        if text := mode.refusal("group", group.id, is_present=group.id in present):
+            texts.append(text)
         missing = sorted({user.username for user in group.users} - known)
         texts += [f"There is no user {name!r}." for name in missing]
         if texts:
             told = group.model_dump(mode="json", exclude_none=True)
             outcome.failures.append((" ".join(texts), told))
-    left = sorted(present - {group.id for group in wanted})
-    if left and mode is Mode.SYNC_ADD_OR_OVERWRITE:
-        text = f"These groups would be left out: {', '.join(left)}."
-        outcome.failures.append((text, {"ids": left}))
-    if left and mode is Mode.SYNC_DELETION_ALLOWED and not may_delete:
-        text = f"allow_entry_deletion is needed to delete {', '.join(left)}."
-        outcome.failures.append((text, {"ids": left}))
+    left = present - {group.id for group in wanted}
+    if failure := mode.left_out("group", left, may_delete=may_delete):
+        outcome.failures.append(failure)
 
 
 def _write(group: WholeGroup, is_new: bool) -> None:
