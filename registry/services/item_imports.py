@@ -190,18 +190,22 @@ def _write(bundles: list[Bundle], here: _Here, by: User, outcome: ItemOutcome) -
             _write_lock(bundle, item, here.users, by, is_new=bundle.id in fresh)
         except Refused as refused:
             outcome.failures.append((f"{bundle.id}: {refused}", {"id": bundle.id}))
-    for bundle, item in changed:
-        try:
-            references.check(item.kind, item.info, by)
-        except Findings as found:
-            text = f"{bundle.id}: {' '.join(found.lines())}"
-            outcome.failures.append((text, {"id": bundle.id}))
+    outcome.failures += _dangling(changed, by)
     if not outcome.failures:
         for _, item in changed:
             if item.subtype == ModelRun.subtype:
                 outcome.runs[item.handle] = item.info["record"]
         for bundle in bundles:
             _record(here.items[bundle.id])
+
+
+def _dangling(changed: list[tuple[Bundle, Item]], by: User) -> Iterable[Failure]:
+    """What these name that is not there, or not of the right kind."""
+    for bundle, item in changed:
+        try:
+            references.check(item.kind, item.info, by)
+        except Findings as found:
+            yield f"{bundle.id}: {' '.join(found.lines())}", {"id": bundle.id}
 
 
 def _never_mint(handles: Iterable[str]) -> None:
