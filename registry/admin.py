@@ -3,12 +3,13 @@
 and person links are edited here."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import pydantic
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME, ActionForm
+from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Count, QuerySet
@@ -22,6 +23,7 @@ from registry import access, kinds, services
 from registry.access import Level, Role
 from registry.models import (
     AccessEvent,
+    AccessRequest,
     Activity,
     Agent,
     Entity,
@@ -415,6 +417,51 @@ class ReviewerForm(forms.ModelForm):
             return rules.known(self.cleaned_data["person"])
         except Refused as refused:
             raise ValidationError(str(refused)) from None
+
+
+class NoteForm(ActionForm):
+    """Beside the actions on requests for access: what is noted on each."""
+
+    note = forms.CharField(required=False, label="Note for who asked")
+
+
+@admin.register(AccessRequest)
+class AccessRequestAdmin(ReadOnly, admin.ModelAdmin):
+    """Who asks for rights: approved or denied here, with a note."""
+
+    action_form = NoteForm
+    actions = ("approve", "deny")
+    list_display = ("user", "wanted", "status", "created_at", "updated_at")
+    list_filter = ("status",)
+    list_select_related = ("user",)
+    search_fields = ("user__username",)
+
+    @admin.display(description="Asks for")
+    def wanted(self, asked: AccessRequest) -> str:
+        return ", ".join(asked.roles)
+
+    def has_decide_permission(self, request: HttpRequest) -> bool:
+        return access.is_permitted(request.user, "registry.change_accessrequest")
+
+    @admin.action(description="Approve: give the rights", permissions=["decide"])
+    def approve(self, request: HttpRequest, asked: QuerySet[AccessRequest]) -> None:
+        self._decide(request, asked, approve=True)
+
+    @admin.action(description="Deny", permissions=["decide"])
+    def deny(self, request: HttpRequest, asked: QuerySet[AccessRequest]) -> None:
+        self._decide(request, asked, approve=False)
+
+    def _decide(
+        self, request: HttpRequest, asked: QuerySet[AccessRequest], *, approve: bool
+    ) -> None:
+        note, by = request.POST.get("note", ""), cast(User, request.user)
+        for one in asked:
+            try:
+                services.decide_access(request=one, approve=approve, by=by, note=note)
+            except Refused as refused:
+                self.message_user(request, f"{one}: {refused}", messages.ERROR)
+            else:
+                self.message_user(request, f"{one}: {'approved' if approve else 'denied'}.")
 
 
 @admin.register(Reviewer)

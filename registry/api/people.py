@@ -1,10 +1,10 @@
-"""The auth API of Provena's Python client: links and groups (contract, section 11)."""
+"""The auth API of Provena's Python client: links, groups, and rights (contract, section 11)."""
 
 from django.http import HttpRequest
 from ninja import Router
 
 from provena import rest
-from registry.api import groups, groups_admin, groups_moving, links, releases
+from registry.api import access_control, groups, groups_admin, groups_moving, links, releases
 
 router = Router(tags=["People"])
 for part in (
@@ -13,6 +13,7 @@ for part in (
     groups_admin.router,
     groups_moving.router,
     releases.router("people"),
+    access_control.router,
 ):
     router.add_router("", part)
 

@@ -20,12 +20,14 @@ from registry.models.items import (
     Tombstone,
 )
 from registry.models.releases import Reviewer
+from registry.models.requests import AccessRequest
 from registry.models.sheets import RunSheet, SheetPart, SheetRow
 
 __all__ = [
     "FIRST_NUMBER",
     "HANDLE",
     "AccessEvent",
+    "AccessRequest",
     "Activity",
     "Agent",
     "Entity",

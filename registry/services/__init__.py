@@ -3,10 +3,11 @@ these functions, each of which is one transaction.
 
 `content` registers and changes items, `removal` deletes them, `custody` says who may touch them,
 `files` who may have those of datasets, `groups` keeps people who get access together, `people` says
-which Person a user is, `releases` settles when data is released, and `rules` holds what they all
-check.
+which Person a user is, `releases` settles when data is released, `access_requests` who asks for
+rights and gets them, and `rules` holds what they all check.
 """
 
+from registry.services.access_requests import decide_access, note_on_access, request_access
 from registry.services.content import (
     amend,
     create,
@@ -81,6 +82,7 @@ __all__ = [
     "create",
     "create_group",
     "create_version",
+    "decide_access",
     "decide_release",
     "delete",
     "delete_group",
@@ -94,11 +96,13 @@ __all__ = [
     "mint",
     "need_path",
     "no_store",
+    "note_on_access",
     "person_of",
     "register",
     "register_self",
     "remove_member",
     "remove_reviewer",
+    "request_access",
     "request_release",
     "revert",
     "rewrite",

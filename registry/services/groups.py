@@ -1,5 +1,5 @@
 """Groups of people who get access to items together (domain reference, 2.7). Whether somebody may
-do this is asked before: it takes permissions of Django, see `access.SYSTEM_ROLES`."""
+do this is asked before: it takes permissions of Django, see `system_roles`."""
 
 from collections.abc import Iterable
 from typing import Annotated
