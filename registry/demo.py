@@ -307,6 +307,7 @@ ITEMS = [
 
 # Model runs, which a batch of jobs registers: one for each seed.
 RUNS_BY = "modeller"
+REVIEWS = "reviewer"  # whom one can ask to approve the release of a dataset
 RUNS: list[dict[str, Any]] = [
     {
         "workflow_template_id": "@Connectivity of one season",

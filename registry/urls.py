@@ -60,6 +60,7 @@ urlpatterns = [
     path("reports/<str:token>/<slug:name>", reports.linked, name="report-file"),
     path("item/<handle:handle>/log/", items.log, name="item-log"),
     path("item/<handle:handle>/settings/", settings.settings, name="item-settings"),
+    path("item/<handle:handle>/release/", settings.release, name="item-release"),
     path("item/<handle:handle>/lock/", settings.set_lock, name="item-lock"),
     path("item/<handle:handle>/delete/", settings.delete, name="item-delete"),
     path("item/<handle:handle>/workflow/", items.workflow, name="item-workflow"),

@@ -96,6 +96,8 @@ PAGES = [
     SitePage("versions", "{model}versions/"),
     SitePage("log", "{old_model}log/"),
     SitePage("settings", "{model}settings/"),
+    SitePage("release-request", "{matrices}settings/"),
+    SitePage("release-decide", "{dataset}settings/", who="reviewer"),
     SitePage("settings-locked", "{old_model}settings/"),
     SitePage("lineage", "{dataset}lineage/"),
     SitePage("lineage-chosen", "{dataset}lineage/", then=choose_a_node),

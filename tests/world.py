@@ -68,6 +68,14 @@ class _Site:
         self._change(long, f"{WORD} " * 3)
         deleted = self._model("Registered twice", subtype="STUDY")
         services.delete(handle=deleted.handle, reason="A mistake", by=self.admin)
+        dataset = _named("Currents of the Great Barrier Reef, spawning season 2024")
+        reviewer = services.person_of(User.objects.get(username="reviewer"))
+        services.request_release(
+            handle=dataset.handle,
+            approver=reviewer.handle,
+            notes="Checked against the moorings.",
+            by=dataset.owner,
+        )
         settle()
         return {
             "model": new,
@@ -80,7 +88,8 @@ class _Site:
             "organisation": _named("Coral Futures Institute"),
             "study": _named("Where to restore first"),
             "template": _named("Connectivity of one season"),
-            "dataset": _named("Currents of the Great Barrier Reef, spawning season 2024"),
+            "dataset": dataset,
+            "matrices": _named("Connectivity of the Great Barrier Reef, spawning season 2024"),
             "dataset_template": _named("Connectivity matrices"),
             "create": Item.objects.filter(subtype="CREATE").order_by("id")[0],
             "version": Item.objects.filter(subtype="VERSION").order_by("id")[0],

@@ -13,6 +13,7 @@ from registry.models import Item, Reference
 from registry.provenance import lineage as walks
 from registry.views import runs
 from registry.views.common import item_for, item_page
+from registry.views.releases import asked_of
 
 
 @require_safe
@@ -27,6 +28,7 @@ def detail(request: HtmxRequest, handle: str) -> HttpResponse:
             return render(request, "registry/_study_runs.html", context)
     context |= {
         "rows": presentation.overview(item, item.info, request.user),
+        "is_asked": asked_of(context["reader"]),
         "may_link": item.subtype == kinds.agents.Person.subtype
         and item.owner_id == request.user.pk
         and services.person_of(request.user) is None,

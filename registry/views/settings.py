@@ -1,4 +1,4 @@
-"""Who may do what with an item, its lock, its end; and the groups."""
+"""Who may do what with an item, its release, its lock, its end; and the groups."""
 
 import re
 from collections.abc import Callable
@@ -16,6 +16,7 @@ from registry import access, services
 from registry.access import Role
 from registry.models import Group, Item
 from registry.views.common import UNPROCESSABLE, Reader, item_page
+from registry.views.releases import act, release_of
 
 SHOWN = 50  # of the latest changes
 SEEN = re.compile("[0-9]{1,9}")
@@ -24,11 +25,10 @@ SLUG = re.compile(r"[-\w]{1,60}", re.ASCII)
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def settings(request: HtmxRequest, handle: str) -> HttpResponse:
-    """The Settings tab: access for everyone and for groups, the lock with its history. Readers see
-    the lock; who administers the item sees and changes the rest."""
+    """The Settings tab: access for everyone and for groups, the lock with its history, and of a
+    dataset its release. Readers see the last two; who administers the item sees and changes all."""
     item, context = item_page(request, handle, "settings")
     reader: Reader = context["reader"]
-    context["lock_events"] = item.lock_events.select_related("by")[:SHOWN]
     status = 200
     if reader.may_administer:
         if request.method == "POST":
@@ -52,7 +52,26 @@ def settings(request: HtmxRequest, handle: str) -> HttpResponse:
         context |= _access(item, wanted)
     elif request.method == "POST":
         raise PermissionDenied(f"Only who administers {handle} can change its access.")
-    return render(request, "registry/item_settings.html", context, status=status)
+    return _page(request, item, context | {"release": release_of(reader)}, status)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def release(request: HtmxRequest, handle: str) -> HttpResponse:
+    """Ask for the release of a dataset or decide on it; what was typed stays if it is refused."""
+    item, context = item_page(request, handle, "settings")
+    reader: Reader = context["reader"]
+    if request.method == "POST":
+        try:
+            done = act(item, request.POST, reader)
+        except services.Refused as refused:
+            if reader.may_administer:
+                context |= _access(item, services.settings_of(item))
+            typed = request.POST.dict()
+            context["release"] = release_of(reader, typed=typed, refusal=str(refused))
+            context["refusal"] = "" if context["release"] else str(refused)
+            return _page(request, item, context, UNPROCESSABLE)
+        messages.success(request, done)
+    return redirect("item-settings", handle)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -107,6 +126,11 @@ def groups(request: HtmxRequest) -> HttpResponse:
         "may_manage": access.is_permitted(request.user, "registry.change_group"),
     }
     return render(request, "registry/groups.html", context)
+
+
+def _page(request: HtmxRequest, item: Item, context: dict[str, Any], status: int) -> HttpResponse:
+    context["lock_events"] = item.lock_events.select_related("by")[:SHOWN]
+    return render(request, "registry/item_settings.html", context, status=status)
 
 
 def _settled(request: HtmxRequest, item: Item, do: Callable[..., None], done: str) -> HttpResponse:

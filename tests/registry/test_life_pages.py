@@ -558,3 +558,63 @@ def test_the_kinds_are_explained_on_one_page(signed_in: Client) -> None:
     page = text(signed_in, "/help/kinds/")
     for told in ("Workflow template", "Made by jobs only", "Data custodian", 'id="DATASET"'):
         assert told in page
+
+
+def test_the_release_of_a_dataset_is_asked_for_and_decided_on_its_settings(
+    client: Client, user: User, make_user: MakeUser, make_item: MakeItem
+) -> None:
+    dataset = make_item(user, subtype="DATASET")
+    page, address = f"/item/{dataset.handle}/settings/", f"/item/{dataset.handle}/release/"
+    reviewer, reader = make_user("rev", first_name="Rev"), make_user("ben")
+    client.force_login(user)
+    assert "the list of reviewers is empty" in text(client, page)
+    person = services.person_of(reviewer)
+    assert person
+    services.add_reviewer(person.handle)
+    asking = {"approver": person.handle, "notes": "Ready <b>"}
+    client.force_login(reader)
+    assert "Request a review" not in text(client, page)
+    refused = client.post(address, asking)
+    assert (refused.status_code, "it needs the role admin" in refused.text) == (422, True)
+    client.force_login(user)
+    refused = client.post(address, asking | {"approver": ""})
+    assert refused.status_code == 422
+    assert "Choose who is to review it" in refused.text
+    assert "Ready &lt;b&gt;</textarea>" in refused.text  # kept
+    assert f'value="{person.handle}"' in text(client, page)
+    assert client.post(address, asking)["Location"] == page
+    asked = text(client, page)
+    assert f"waits for the decision of {person.display_name}" in asked
+    assert "Request a review" not in asked
+    assert "Approve the release" not in asked
+    client.force_login(reader)  # who asked whom, and with which words, is for all readers
+    assert "Ready &lt;b&gt;" in text(client, page)
+    assert client.post(address, {"act": "approve"}).status_code == 422
+    client.force_login(reviewer)
+    assert "You are asked to review its release" in text(client, dataset.get_absolute_url())
+    assert "Approve the release" in text(client, page)
+    client.post(address, {"act": "reject", "notes": "Units are missing"})
+    dataset.refresh_from_db()
+    assert dataset.system["release_status"] == "NOT_RELEASED"
+    client.force_login(user)
+    assert "Units are missing" in text(client, page)
+    client.post(address, asking)
+    client.force_login(reviewer)
+    client.post(address, {"act": "approve", "notes": "Fine"})
+    dataset.refresh_from_db()
+    assert dataset.system["release_status"] == "RELEASED"
+    released = text(client, page)
+    assert "Released. Its files cannot be changed" in released
+    assert "Approve the release" not in released
+    services.change_access(handle=person.handle, general=[], groups={}, by=reviewer)
+    client.force_login(reader)
+    hidden = text(client, page)
+    assert person.handle not in hidden
+    assert "somebody whom you may not see" in hidden
+
+
+def test_only_datasets_are_released(signed_in: Client, item: Item) -> None:
+    assert "Request a review" not in text(signed_in, f"/item/{item.handle}/settings/")
+    answer = signed_in.post(f"/item/{item.handle}/release/", {"approver": "10378.1/1000001"})
+    assert answer.status_code == 422
+    assert "not a dataset" in answer.text

@@ -30,6 +30,8 @@ class Command(BaseCommand):
                 _group(group, users)
             made = sum(_registered(entry, users[entry.owner]) for entry in demo.ITEMS)
             _launch_runs(users[demo.RUNS_BY])
+            if person := services.person_of(users[demo.REVIEWS]):
+                services.add_reviewer(person.handle)
         except services.Refused as refused:
             raise CommandError(f"The demo data cannot be completed: {refused}") from None
         self.stdout.write(
