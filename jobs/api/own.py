@@ -18,6 +18,8 @@ from provena.rest import ApiRequest
 router = Router(tags=["Jobs, our own"], auth=EVERYONE)
 router.add_router("", own_batches.router)
 MOST = 100  # jobs in a page
+NOT_NONE = 'Give at least one filter, or {"all": true} for all jobs that you may see.'
+NOT_BOTH = "This asks for all jobs and for those that match a filter. Leave one of them out."
 LARGEST_ID = 2**63 - 1
 WORDS = {
     "status": "States, any of them: PENDING, DEQUEUED, IN_PROGRESS, SUCCEEDED, FAILED, CANCELLED, "
@@ -32,7 +34,7 @@ WORDS = {
     "until": "Likewise; a day includes all of it.",
     "text": "Part of what a job was given, or of why it failed.",
     "user": "A user name.",
-    "mine": "1 for your own jobs only.",
+    "mine": "1, or true in a body, for your own jobs only.",
 }
 FILTERS: dict[str, Any] = {
     "parameters": [
@@ -47,6 +49,14 @@ FILTERS: dict[str, Any] = {
         for name, words in WORDS.items()
     ]
 }
+FIELDS: dict[str, Any] = {
+    name: schema | {"description": WORDS[name]}
+    for name, schema in JobFilter.model_json_schema()["properties"].items()
+}
+ALL = {"type": "boolean", "default": False, "description": "true, and no filter, for all jobs."}
+BODY = rest.body_of(
+    {"type": "object", "additionalProperties": False, "properties": FIELDS | {"all": ALL}}
+)
 
 
 class Listed(Schema):
@@ -157,11 +167,12 @@ def _export(request: ApiRequest, form: str) -> HttpResponseBase:
     "/jobs/retry-matching",
     response={200: Submitted, **rest.REFUSALS},
     summary="Retry all failed jobs that match",
+    openapi_extra=BODY,
 )
 def retry_matching(request: ApiRequest, body: Annotated[dict[str, Any], Body()]) -> Any:
     """Starts a job that puts all failed jobs which a filter finds now back into the queue. The body
-    is the filter, by the names of the list's; `{}` means all that you may see. A filter of states
-    none of which is failed is refused (400).
+    is the filter, by the names of the list's. An empty one is refused (422); `{"all": true}` means
+    all that you may see. A filter of states none of which is failed is refused (400).
 
         curl -X POST -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" \\
             -d '{"when": "today"}' "$URL/api/v1/jobs/retry-matching"
@@ -173,6 +184,7 @@ def retry_matching(request: ApiRequest, body: Annotated[dict[str, Any], Body()])
     "/jobs/cancel-matching",
     response={200: Submitted, **rest.REFUSALS},
     summary="Cancel all waiting jobs that match",
+    openapi_extra=BODY,
 )
 def cancel_matching(request: ApiRequest, body: Annotated[dict[str, Any], Body()]) -> Any:
     """Starts a job that cancels all jobs which a filter finds now and no worker has begun. The body
@@ -185,7 +197,12 @@ def cancel_matching(request: ApiRequest, body: Annotated[dict[str, Any], Body()]
 
 
 def _matching(request: ApiRequest, deed: deeds.Deed, body: dict[str, Any]) -> Any:
+    means_all = body.pop("all", False)
     chosen, faults = JobFilter.checked(body)
+    if not isinstance(means_all, bool):
+        faults.append(("all", f"“{means_all}” is neither true nor false."))
+    elif not faults and means_all == bool(chosen.to_payload()):
+        faults.append(("all", NOT_BOTH if means_all else f"{deed.verb} which jobs? {NOT_NONE}"))
     if faults:
         return _told(Wrong("body", faults))
     return {"session_id": bulk.submit(deed, chosen, by=request.user).session_id}

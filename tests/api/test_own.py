@@ -263,6 +263,39 @@ def test_a_wrong_filter_changes_nothing(api: Caller, deed: str, body: Any) -> No
     assert not Job.objects.exists()
 
 
+@pytest.mark.parametrize("deed", ["retry", "cancel"])
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ({}, "at least one filter"),
+        ({"all": False}, "at least one filter"),
+        ({"text": "", "status": [], "zone": "UTC", "mine": False}, "at least one filter"),
+        ({"all": True, "when": "today"}, "Leave one of them out"),
+        ({"all": "yes"}, "neither true nor false"),
+    ],
+)
+def test_all_jobs_are_meant_by_who_says_so_only(
+    api: Caller, deed: str, body: dict[str, Any], told: str
+) -> None:
+    answer = api.post(f"{JOBS}/{deed}-matching", body)
+    assert answer.status == 422
+    [fault] = answer.json["detail"]
+    assert fault["loc"] == ["body", "all"]
+    assert told in fault["msg"]
+    assert not Job.objects.exists()
+
+
+def test_who_says_so_changes_all_that_they_may_see(
+    api: Caller, stranger: Caller, user: User
+) -> None:
+    job = submit(user)
+    stranger.post(f"{JOBS}/cancel-matching", {"all": True})
+    assert api.post(f"{JOBS}/cancel-matching", {"all": True}).status == 200
+    drain()
+    job.refresh_from_db()
+    assert (job.shown, job.cancelled_by) == ("CANCELLED", user)
+
+
 def test_waiting_takes_at_most_half_of_the_threads_of_a_process() -> None:
     served = runpy.run_path(str(settings.BASE_DIR / "gunicorn.conf.py"))
     assert served["threads"] // 2 >= waiting.AT_ONCE
