@@ -13,7 +13,7 @@ from gunicorn.workers.base import Worker
 bind = os.environ.get("BIND") or f"127.0.0.1:{os.environ.get('PORT') or 8000}"
 workers = int(os.environ.get("WEB_CONCURRENCY") or 2)
 worker_class = "gthread"
-threads = 4
+threads = 4  # half of them may wait for the end of jobs: jobs/api/waiting.py
 timeout = 60  # seconds
 graceful_timeout = 10
 loglevel = "warning"

@@ -239,24 +239,23 @@ def events(request: ApiRequest, session_id: UUID) -> Any:
 
 @router.get(
     "/jobs/{uuid:session_id}/wait",
-    response={200: Waited, **MISSING},
+    response={200: Waited, **MISSING, **waiting.FULL},
     summary="Tell me when a job ends",
 )
 def wait(
     request: ApiRequest,
-    response: HttpResponse,
     session_id: UUID,
     seconds: Annotated[float, Query(ge=0, le=waiting.LONGEST)] = waiting.LONGEST,
 ) -> Any:
-    """Answers when the job ended, or after `seconds` with the state until then. If too many wait
-    already it answers at once, with `Retry-After`.
+    """Answers when the job ended, or after `seconds` with the state until then. Each web process
+    lets two callers wait; one more is answered 503 at once, and `Retry-After` says when to ask
+    again, as `curl --retry` does by itself.
 
         curl -H "Authorization: Bearer $TOKEN" "$URL/api/v1/jobs/$JOB/wait?seconds=25"
     """
     job = _job(request, session_id)
     unfinished = Job.objects.unfinished().filter(pk=job.pk)
-    if not waiting.until(request, lambda: not unfinished.exists(), seconds):
-        response["Retry-After"] = str(waiting.RETRY_AFTER)
+    waiting.until(request, lambda: not unfinished.exists(), seconds)
     now = need(shapes.job(session_id, request.user), "job", session_id)
     return {"is_finished": now["is_finished"], "job": now}
 

@@ -3,7 +3,6 @@
 from typing import Annotated, Any
 from uuid import UUID
 
-from django.http import HttpResponse
 from ninja import Query, Router, Schema
 
 from jobs import batches
@@ -42,24 +41,22 @@ def detail(request: ApiRequest, batch_id: UUID) -> Any:
 
 @router.get(
     "/batches/{uuid:batch_id}/wait",
-    response={200: Waited, **MISSING},
+    response={200: Waited, **MISSING, **waiting.FULL},
     summary="Tell me when a batch ends",
 )
 def wait(
     request: ApiRequest,
-    response: HttpResponse,
     batch_id: UUID,
     seconds: Annotated[float, Query(ge=0, le=waiting.LONGEST)] = waiting.LONGEST,
 ) -> Any:
     """Answers when all jobs of the batch ended, or after `seconds`. If too many wait already it
-    answers at once, with `Retry-After`.
+    answers 503 at once, with `Retry-After`, as for a job.
 
         curl -H "Authorization: Bearer $TOKEN" "$URL/api/v1/batches/$BATCH/wait?seconds=25"
     """
     batch = _batch(request, batch_id)
     unfinished = batch.jobs.unfinished()
-    if not waiting.until(request, lambda: not unfinished.exists(), seconds):
-        response["Retry-After"] = str(waiting.RETRY_AFTER)
+    waiting.until(request, lambda: not unfinished.exists(), seconds)
     now = shapes.batch(_batch(request, batch_id), request.user)
     return {"is_finished": now["is_finished"], "batch": now}
 

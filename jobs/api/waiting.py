@@ -1,7 +1,7 @@
 """Telling a caller the moment something ends, by an answer that waits for it.
 
 Whoever waits holds a thread of the web server. So only half of those of a process may wait at once,
-and the others go on answering; who finds no place is answered at once, and asks again.
+and the others go on answering; who finds no place is told at once when to ask again.
 """
 
 import select
@@ -10,42 +10,47 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from django.http import HttpRequest
+
+from provena import rest
+from provena.rest import ApiError
 
 LONGEST = 25  # seconds; clients and proxies commonly give up after 30
 AT_ONCE = 2  # half of `threads` in gunicorn.conf.py
 LOOK_EVERY = 0.1  # seconds
 RETRY_AFTER = 2  # seconds
+FULL: dict[int, Any] = {503: rest.Problem}
 
 _places = threading.BoundedSemaphore(AT_ONCE)
 
 
-def until(request: HttpRequest, is_over: Callable[[], bool], seconds: float) -> bool:
-    """Wait until `is_over()`, for so long at most, or until the caller has gone. False where no
-    place to wait was free."""
+def until(request: HttpRequest, is_over: Callable[[], bool], seconds: float) -> None:
+    """Wait until `is_over()`, for so long at most, or until the caller has gone. Raises ApiError
+    where no place to wait is free."""
     if is_over() or not seconds:
-        return True
-    with _place() as is_free:
+        return
+    with _place():
         deadline = time.monotonic() + seconds
-        while is_free and not _has_gone(request):
+        while not _has_gone(request):
             left = deadline - time.monotonic()
             if left <= 0:
-                break
+                return
             time.sleep(min(LOOK_EVERY, left))
             if is_over():
-                break
-        return is_free
+                return
 
 
 @contextmanager
-def _place() -> Iterator[bool]:
-    is_free = _places.acquire(blocking=False)
+def _place() -> Iterator[None]:
+    if not _places.acquire(blocking=False):
+        text = f"Too many wait already. Ask again in {RETRY_AFTER} seconds, or ask without waiting."
+        raise ApiError(503, text, "too_many_wait", **{"Retry-After": str(RETRY_AFTER)})
     try:
-        yield is_free
+        yield
     finally:
-        if is_free:
-            _places.release()
+        _places.release()
 
 
 def _has_gone(request: HttpRequest) -> bool:

@@ -301,7 +301,7 @@ def test_waiting_takes_at_most_half_of_the_threads_of_a_process() -> None:
     assert served["threads"] // 2 >= waiting.AT_ONCE
 
 
-def test_who_finds_no_place_to_wait_is_answered_at_once(
+def test_who_finds_no_place_to_wait_is_told_at_once_when_to_ask_again(
     api: Caller, user: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(waiting, "_places", threading.BoundedSemaphore(1))
@@ -310,9 +310,11 @@ def test_who_finds_no_place_to_wait_is_answered_at_once(
     with waiting._place():
         answer = api.get(f"{JOBS}/{job.session_id}/wait")
         of_batch = api.get(f"{BATCHES}/{batch.pk}/wait")
+        not_waited = api.get(f"{JOBS}/{job.session_id}/wait", seconds=0)
     for one in (answer, of_batch):
-        assert (one.status, one.json["is_finished"]) == (200, False)
-        assert one.headers["Retry-After"]
+        assert (one.status, one.json["code"]) == (503, "too_many_wait")
+        assert one.headers["Retry-After"] == "2"
+    assert (not_waited.status, not_waited.json["is_finished"]) == (200, False)
 
 
 def test_who_waits_is_told_when_it_ends(
