@@ -1,25 +1,35 @@
 """All HTTP APIs together, as one: so they share errors, limits and the page that documents them."""
 
+from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.urls import URLPattern, URLResolver, path
-from ninja import NinjaAPI, Swagger
+from ninja import Swagger
 
 import jobs.api.answers
 import jobs.api.compat
 import jobs.api.own
-from provena import rest
+from provena import described, rest
 from registry.api import answers, data, finding, people, prov, registry
 
-DESCRIPTION = """
+DESCRIPTION = f"""
 Jobs and the registry from code. The routes under `/job-api`, `/registry-api`, `/prov-api`,
 `/data-api`, `/search` and `/auth-api` are those that Provena's Python client calls; those under
 `/api/v1` are our own.
 
 Every request but a health check carries `Authorization: Bearer <token>`. A token acts with the
-rights of who issued it, on their account page or by `manage.py create_token`.
+rights of who issued it, [on their account page](/account/tokens/) or by `manage.py create_token`.
+
+Refusals are JSON: `detail` is a sentence, `code` a word for programs, and `ids` what it is about.
+One that is about the shape of a request (422) lists all faults, each with its place. 500 is our
+fault; its sentence has a reference for an administrator.
+
+**Limits.** A token makes at most {settings.API_REQUESTS_PER_MINUTE:,} requests in a minute; then
+the answer is 429, and says in `Retry-After` when to come back. A body has at most
+{described.megabytes()} MB (413). A page of a list has at most 100 rows. A request that waits for a
+job is answered within 25 seconds, and too many that wait by 503.
 """
 
-api = NinjaAPI(
+api = described.DescribedAPI(
     title="Provena Jobs",
     version="1",
     description=DESCRIPTION,

@@ -53,7 +53,7 @@ def csv_file(
 
 def lines_file(name: str, lines: Iterable[str]) -> StreamingHttpResponse:
     """A file of lines of JSON to download, sent as they come."""
-    return _file(name, "application/jsonl", lines)
+    return _file(name, "application/x-ndjson", lines)
 
 
 def _file(name: str, type: str, content: Iterable[str]) -> StreamingHttpResponse:

@@ -59,6 +59,12 @@ BODY = rest.body_of(
 )
 
 
+def _file(words: str, content: str) -> dict[str, Any]:
+    """How a route tells that it answers a file."""
+    kept = {"description": words, "content": {content: {"schema": {"type": "string"}}}}
+    return FILTERS | {"responses": {200: kept}}
+
+
 class Listed(Schema):
     """A page of jobs, newest first. `next` is the cursor of the page after it, null at the end.
     Where `looked_back_to` is set, the page is not full because so many jobs were looked at: go on
@@ -127,9 +133,9 @@ def find(
 
 @router.get(
     "/jobs/export.csv",
-    response={200: str, **rest.REFUSALS},
+    response=rest.REFUSALS,
     summary="Jobs as a file of CSV",
-    openapi_extra=FILTERS,
+    openapi_extra=_file("A table with a header.", "text/csv"),
 )
 def export_csv(request: ApiRequest) -> Any:
     """All jobs that a filter finds, one by one, sent as they are read.
@@ -141,9 +147,9 @@ def export_csv(request: ApiRequest) -> Any:
 
 @router.get(
     "/jobs/export.jsonl",
-    response={200: str, **rest.REFUSALS},
+    response=rest.REFUSALS,
     summary="Jobs as lines of JSON",
-    openapi_extra=FILTERS,
+    openapi_extra=_file("A JSON object a line.", "application/x-ndjson"),
 )
 def export_lines(request: ApiRequest) -> Any:
     """The same as the file of CSV, a JSON object a line.

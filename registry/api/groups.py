@@ -85,6 +85,7 @@ def describe_group(request: ApiRequest, id: Plain) -> Any:
     summary="List the groups that you are in",
 )
 def list_own_groups(request: ApiRequest) -> Any:
+    """Those whose roles on items are yours, too."""
     return {"groups": [content(group) for group in Group.objects.filter(members=request.user)]}
 
 

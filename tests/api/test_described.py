@@ -1,4 +1,5 @@
-"""The OpenAPI description: every route is told in it, and no input that it allows breaks one."""
+"""The OpenAPI description: every route is told in it with its refusals, and no input that it allows
+breaks one or is answered otherwise than it says."""
 
 import json
 from typing import Any
@@ -12,6 +13,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 
 from provena.api import api
 from provena.tokens import keeping
+from tests.api.test_tokens_needed import OPEN
 
 METHODS = {"get", "post", "put", "delete", "patch"}
 EXAMPLES = 5  # for each route
@@ -19,7 +21,7 @@ EXAMPLES = 5  # for each route
 SLOW = "/wait"
 
 
-DESCRIBED: dict[str, Any] = api.get_openapi_schema()
+DESCRIBED: dict[str, Any] = json.loads(json.dumps(api.get_openapi_schema()))  # as it is served
 SCHEMA = schemathesis.openapi.from_dict(DESCRIBED)
 ROUTES = [
     (method.upper(), path)
@@ -28,14 +30,32 @@ ROUTES = [
 ]
 
 
-def test_every_route_says_what_it_does() -> None:
-    silent = [
-        f"{method} {path}"
-        for method, path in ROUTES
-        if not DESCRIBED["paths"][path][method.lower()].get("summary")
-    ]
-    assert silent == []
+def test_every_route_says_what_it_does_and_when_it_refuses() -> None:
+    """But for the health checks, which take no token and refuse nobody."""
+    unsaid = []
+    for method, path in ROUTES:
+        told = DESCRIBED["paths"][path][method.lower()]
+        names = ["summary", "tags"] if path in OPEN else ["summary", "tags", "description"]
+        missing = [name for name in names if not told.get(name)]
+        if path not in OPEN:
+            refusals = {"400", "401", "413", "422", "429"}
+            if path.startswith("/api/v1/") and "{" in path:
+                refusals.add("404")
+            missing += sorted(refusals - told["responses"].keys())
+        if missing:
+            unsaid.append((method, path, missing))
+    assert unsaid == []
     assert len(ROUTES) > 150
+
+
+def test_refusals_name_the_limits_in_words() -> None:
+    answers = DESCRIBED["paths"]["/api/v1/jobs/{session_id}/wait"]["get"]["responses"]
+    assert "20 MB" in answers["413"]["description"]
+    assert "6,000 requests" in answers["429"]["description"]
+    assert "not_allowed" in answers["401"]["description"]
+    assert all("Retry-After" in answers[status]["headers"] for status in ("429", "503"))
+    for text in ("20 MB", "6,000 requests", "100 rows", "25 seconds"):
+        assert text in " ".join(DESCRIBED["info"]["description"].split())
 
 
 def _body(case: Any) -> tuple[Any, str]:
@@ -71,6 +91,9 @@ def test_no_input_breaks_a_route(method: str, path: str, user: User) -> None:
             query_params=dict(case.query or {}),
         )
         assert answer.status_code < 500, case
+        told = DESCRIBED["paths"][path][method.lower()]["responses"][str(answer.status_code)]
+        kinds = told.get("content", {"application/json"})
+        assert answer["Content-Type"].partition(";")[0] in kinds, case
         if answer.streaming:
             list(answer)
 

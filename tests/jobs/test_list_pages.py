@@ -528,7 +528,7 @@ def test_files_hold_all_jobs_of_the_filter(
     make_job(user, sub_type="MODEL_RUN_PROV_LODGE", result=made, subject=item.handle)
     for query in ("", "status=FAILED", "status=SUCCEEDED"):
         answer = signed_in.get(f"/jobs/jobs.jsonl?{query}")
-        assert answer["Content-Type"] == "application/jsonl; charset=utf-8"
+        assert answer["Content-Type"] == "application/x-ndjson; charset=utf-8"
         records = [json.loads(line) for line in answer.getvalue().decode().splitlines()]
         text = signed_in.get(f"/jobs/jobs.csv?{query}").getvalue().decode("utf-8-sig")
         rows = list(csv.DictReader(io.StringIO(text)))
