@@ -145,9 +145,7 @@ def retry_matching(run: Run, payload: Matching) -> Changed:
     mended."""
     # Those that fail again after it are not the ones that were meant.
     since = run.job.created_at
-    return _do(
-        run, deeds.RETRY, payload, lambda jobs: jobs.filter(finished_at__lte=since)
-    )
+    return _do(run, deeds.RETRY, payload, lambda jobs: jobs.filter(finished_at__lte=since))
 
 
 @job(
