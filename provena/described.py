@@ -11,8 +11,9 @@ WAIT = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "i
 
 
 class DescribedAPI(NinjaAPI):
-    """An API whose description says in words what a refusal means. It is made once, because that
-    takes most of a second, and routes stay as they are."""
+    """An API whose description says in words what a refusal means, and has each route in one place,
+    that of its innermost router. It is made once, because that takes most of a second, and routes
+    stay as they are."""
 
     _made: OpenAPISchema | None = None
 
@@ -24,6 +25,7 @@ class DescribedAPI(NinjaAPI):
             made = super().get_openapi_schema(path_prefix=path_prefix, path_params=path_params)
             for methods in made["paths"].values():
                 for operation in methods.values():
+                    operation["tags"] = operation["tags"][-1:]  # the page shows it below each
                     _word(operation["responses"])
             if path_prefix is not None:
                 return made
