@@ -8,11 +8,13 @@ import base64
 import hashlib
 import time
 from functools import lru_cache
+from urllib.parse import urlsplit
 
 import jwt
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from django.conf import settings
+from django.http.request import split_domain_port, validate_host
 
 from provena.tokens.models import SigningKey, Token
 
@@ -51,14 +53,23 @@ def find(text: str) -> Token | None:
             text,
             private.public_key(),
             algorithms=[ALGORITHM],
-            options={"require": ["exp", "sid", "sub"], "verify_iss": False},
+            options={"require": ["exp", "iss", "sid", "sub"]},
         )
+        if not _is_here(claims["iss"]):
+            return None
         wanted = Token.objects.valid().filter(
             pk=int(claims["sid"]), user=int(claims["sub"]), purpose=Token.Purpose.OFFLINE
         )
     except (jwt.InvalidTokenError, ValueError, TypeError, KeyError, OverflowError):
         return None
     return wanted.select_related("user").first()
+
+
+def _is_here(issuer: str) -> bool:
+    """True for a realm at a name of this site. A copy of it, for trying, has the same keys under
+    another name, and must not issue tokens for this one."""
+    host, _ = split_domain_port(urlsplit(issuer).netloc)
+    return validate_host(host, settings.ALLOWED_HOSTS)
 
 
 def public_key() -> str:

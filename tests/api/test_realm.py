@@ -3,6 +3,7 @@
 import base64
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import jwt
@@ -12,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.test import Client
+from django.utils import timezone
 from provenaclient import ProvenaClient
 from provenaclient.auth import OfflineFlow
 from ProvenaInterfaces.AsyncJobAPI import ListJobsRequest
@@ -102,6 +104,43 @@ def test_a_token_signed_otherwise_is_none(offline: str, algorithm: str, client: 
     head, _, signature = access.split(".")
     body = base64.urlsafe_b64encode(b'{"sid":"1","sub":"1","exp":9999999999}').decode().rstrip("=")
     assert access_tokens.find(f"{head}.{body}.{signature}") is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"iss": "https://copy.example.org/auth/realms/provena"},
+        {"iss": ""},
+        {"iss": None},
+        {"aud": "another service"},
+        {"sid": "0"},
+        {"sub": "0"},
+        {"exp": None},
+    ],
+)
+def test_a_token_of_ours_for_something_else_is_none(offline: str, change: dict[str, Any]) -> None:
+    access = exchange(offline).json()["access_token"]
+    assert access_tokens.find(access) is not None
+    claims = jwt.decode(access, options={"verify_signature": False}) | change
+    claims = {name: value for name, value in claims.items() if value is not None}
+    key, private = access_tokens._current()
+    forged = jwt.encode(claims, private, "RS256", headers={"kid": str(key.pk)})
+    assert access_tokens.find(forged) is None
+
+
+def test_who_is_blocked_is_out_at_once(offline: str, user: User) -> None:
+    access = exchange(offline).json()["access_token"]
+    User.objects.filter(pk=user.pk).update(is_active=False)
+    assert access_tokens.find(access) is None
+    assert exchange(offline).json()["error"] == "invalid_grant"
+    assert Caller(access).get(FETCH, id="10378.1/1").status == 401
+
+
+def test_an_expired_offline_token_ends_its_access_tokens(offline: str) -> None:
+    access = exchange(offline).json()["access_token"]
+    Token.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
+    assert access_tokens.find(access) is None
+    assert exchange(offline).json()["error"] == "invalid_grant"
 
 
 @pytest.mark.parametrize("text", ["", "a.b.c", "e30.e30.e30", "x" * 10_000, "é.é.é"])

@@ -4,9 +4,12 @@ import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -125,3 +128,12 @@ def test_processes_share_the_limit(
     assert usage.count(token) == 60
     token.refresh_from_db()
     assert token.last_used_at is not None
+
+
+def test_use_is_written_once_in_a_while_and_not_with_each_request(api: Caller) -> None:
+    with CaptureQueriesContext(connection) as told:
+        for _ in range(5):
+            assert api.get("/job-api/jobs/user/fetch", session_id=str(uuid4())).status != 401
+    writes = [one["sql"] for one in told if one["sql"].startswith("UPDATE")]
+    assert len(writes) == 1
+    assert "last_used_at" in writes[0]
