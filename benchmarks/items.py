@@ -4,7 +4,7 @@ import functools
 import itertools
 import random
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from benchmarks.rows import timed
 from provena.paging import keyset_by
+from provena.tokens import keeping
 from registry import kinds, search, services
 from registry.models import Grant, Group, Item, Mint
 
@@ -35,8 +36,8 @@ PERSON = {
 
 
 def items(rows: int) -> Figures:
-    """Milliseconds of requests by a user who owns one item in fifty and may read nine in ten, and
-    of indexing one item."""
+    """Milliseconds of requests by a user who owns one item in fifty and may read nine in ten, of
+    pages and of the HTTP API, and of indexing one item."""
     call_command("collectstatic", interactive=False, verbosity=0)  # pages name hashed files
     chance = random.Random(SEED)  # the same registry each time
     user = _fill(rows, chance)
@@ -50,6 +51,7 @@ def items(rows: int) -> Figures:
         for _ in range(SAMPLES):
             with timed(samples, 1e3):
                 _get(client, next(addresses))
+    figures |= _routes(user, chance)
     samples = figures.setdefault("register a model", [])
     for number in range(SAMPLES):
         data = _model(chance, number)
@@ -63,6 +65,71 @@ def items(rows: int) -> Figures:
         with transaction.atomic(), timed(samples, 1e3):
             search.index(item)
     return figures
+
+
+def _routes(user: User, chance: random.Random) -> Figures:
+    """The same of routes of the API for datasets, search and people."""
+    client = Client(
+        SERVER_NAME="localhost",
+        headers={"Authorization": f"Bearer {keeping.issue(user=user, name='bench')[1]}"},
+    )
+    maker = services.register(
+        subtype="ORGANISATION", content={"display_name": "Bench", "name": "Bench"}, owner=user
+    )
+    made = [
+        services.register(
+            subtype="DATASET", content=_dataset(maker.handle, _words(chance, 4)), owner=user
+        ).handle
+        for _ in range(SAMPLES * 3)
+    ]
+    words = itertools.cycle(_vocabulary()[rank] for rank in range(5_000, 9_000, 37))
+    search_route = "/search/search/entity-registry?record_limit=50&query="
+    asked: dict[str, Callable[[], Any]] = {
+        "a dataset": lambda: client.get(
+            f"/data-api/registry/items/fetch-dataset?handle_id={chance.choice(made)}"
+        ),
+        "a list of 100 datasets": lambda: client.post(
+            "/data-api/registry/items/list", {"page_size": 100}, content_type="application/json"
+        ),
+        "search, rare word": lambda: client.get(f"{search_route}{next(words)}"),
+        "search, common word": lambda: client.get(f"{search_route}{COMMON}"),
+        "search, misspelt": lambda: client.get(f"{search_route}{next(words)[1:]}"),
+        "my person": lambda: client.get("/auth-api/link/user/lookup"),
+        "a list of 100 people": lambda: client.post(
+            "/registry-api/registry/agent/person/list",
+            {"page_size": 100},
+            content_type="application/json",
+        ),
+    }
+    figures: Figures = {}
+    for what, ask in asked.items():
+        samples = figures.setdefault(f"route: {what}", [])
+        ask()
+        for _ in range(SAMPLES):
+            with timed(samples, 1e3):
+                answer = ask()
+            if answer.status_code != 200 or b'"success": false' in answer.content:
+                raise RuntimeError(f"{what} was answered {answer.content!r}.")
+    return figures
+
+
+def _dataset(organisation: str, name: str) -> dict[str, Any]:
+    topics = ("ethics_registration", "ethics_access", "indigenous_knowledge", "export_controls")
+    return {
+        "collection_format": {
+            "associations": {"organisation_id": organisation},
+            "approvals": {topic: {"relevant": False, "obtained": False} for topic in topics},
+            "dataset_info": {
+                "name": name,
+                "description": f"{COMMON} {name}",
+                "access_info": {"reposited": True},
+                "publisher_id": organisation,
+                "created_date": {"relevant": False},
+                "published_date": {"relevant": False},
+                "license": "https://creativecommons.org/licenses/by/4.0/",
+            },
+        }
+    }
 
 
 def _get(client: Client, address: str) -> None:
@@ -86,7 +153,9 @@ def _addresses(user: User, chance: random.Random) -> dict[str, Iterator[str]]:
         "mine by name": forever(["/items/?owner=me&sort=name"]),
         "by name, upwards": forever(["/items/?sort=name&order=up"]),
         "by name, from the middle": forever([f"/items/?sort=name&after={deep}"]),
-        "an item": forever([f"/item/{handle}/" for handle in chance.sample(some, 50)]),
+        "an item": forever(
+            [f"/item/{handle}/" for handle in chance.sample(some, min(50, len(some)))]
+        ),
         "search, rare word": forever([f"/items/?q={word}" for word in rare]),
         "search, common word": forever([f"/items/?q={COMMON}"]),
         "search, two words": forever([f"/items/?q={word}+{COMMON}" for word in rare]),

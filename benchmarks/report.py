@@ -118,6 +118,14 @@ def _targets() -> list[Target]:
             ),
             Target("a job by the API p95 <= 10 ms", "api", database, "a job", 10, of=_p95),
             Target("100 jobs by the API p95 <= 40 ms", "api", database, "a list", 40, of=_p95),
+            Target(
+                "datasets, search, people by the API <= 40 ms",
+                "items",
+                database,
+                "route",
+                40,
+                of=_p95,
+            ),
             Target("lineage of a hub <= 300 ms", "lineage", database, "page: a hub", 300, of=_p95),
         ]
     return [
