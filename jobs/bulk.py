@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 from django.utils import timezone
 from pydantic import ValidationError
 
-from jobs import deeds, definitions, lifecycle, search
+from jobs import deeds, definitions, lifecycle, places, search
 from jobs.deeds import Deed
-from jobs.definitions import Payload, PermanentError, job
+from jobs.definitions import Link, Payload, PermanentError, job
 from jobs.filters import JobFilter
-from jobs.models import Job, JobQuerySet
+from jobs.models import CANCELLED, UNFINISHED, Job, JobEvent, JobQuerySet, sees_all_jobs
 from jobs.worker import Run
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 TYPE = "JOBS"
 CHUNK = 1_000  # jobs in one piece
 COUNT_UP_TO = 10_000  # beyond that a page says "more than"
+MOST_LOOKED_AT = 1_000  # unfinished jobs, to say how many have ended since they were retried
 CAUSES = 5  # that the page of confirmation names
 NAMED = re.compile(r"“[^”]*”|[0-9][0-9a-f./:-]*")  # what distinguishes failures of one cause
 
@@ -127,6 +128,64 @@ def submit(deed: Deed, chosen: JobFilter, *, by: "User") -> Job:
         owner=by,
         ahead=True,
     )
+
+
+def deed_of(job: Job) -> Deed | None:
+    """What a job does to all that match, if it is such a one."""
+    return next((deed for deed in DEEDS if MATCHING[deed.name] == job.sub_type), None)
+
+
+def told(job: Job) -> str:
+    """What such a job has done, and of a retry what has become of it since, as far as a look at
+    MOST_LOOKED_AT jobs tells; empty for other jobs, and until it has succeeded."""
+    deed = deed_of(job)
+    if deed is None or job.result is None:
+        return ""
+    number = Changed.model_validate(job.result).changed
+    if not number:
+        return f"No job that matches was {deed.which} any more."
+    return f"{deed.told(number)}{_since(job, number) if deed is deeds.RETRY else ''}."
+
+
+def _since(job: Job, number: int) -> str:
+    """How many of the jobs that it has put back into the queue have ended since."""
+    wanted = _filter_of(job)
+    if wanted is None:
+        return ""
+    unfinished = wanted.model_copy(update={"status": UNFINISHED})
+    keys, are_all = search.some(unfinished, job.owner, limit=MOST_LOOKED_AT)
+    retried = JobEvent.objects.filter(
+        kind=JobEvent.Kind.RETRIED, by=job.owner, at__gte=job.created_at, job__in=keys
+    )
+    left = retried.order_by().values("job").distinct().count()
+    if not are_all:
+        return f"; not ended yet: at least {left:,}" if left else ""
+    return f"; ended since: {number - left:,}" if left else "; all have ended since"
+
+
+def _filter_of(job: Job) -> JobFilter | None:
+    """The filter with which such a job ran; None if it no longer makes sense."""
+    try:
+        return JobFilter.from_payload(Matching.model_validate(job.payload).filter)
+    except ValidationError:
+        return None
+
+
+def _links(reader: "User", job: Job) -> list[Link]:
+    """To the jobs that match: what was cancelled is still found by its state, what was retried has
+    another one by now. Its owner's jobs are meant, whoever reads it."""
+    wanted = _filter_of(job)
+    if wanted is None:
+        return []
+    states = (CANCELLED,) if deed_of(job) is deeds.CANCEL else ()
+    update: dict[str, Any] = {"status": states}
+    if reader != job.owner and not wanted.user and (wanted.mine or not sees_all_jobs(job.owner)):
+        update |= {"mine": False, "user": job.owner.get_username()}
+    return [Link("Jobs that match", places.address(wanted.model_copy(update=update)))]
+
+
+for _sub_type in MATCHING.values():
+    definitions.offer_job_links(_sub_type, _links)
 
 
 @job(

@@ -190,6 +190,17 @@ def values(
     return [row[1:] for row in newest]
 
 
+def some(wanted: JobFilter, user: "User | None", *, limit: int) -> tuple[list[int], bool]:
+    """The ids of the newest jobs that are wanted, at most so many and of as many as a page looks
+    at; and whether these are all."""
+    parts = _parts(wanted, user, *_range(wanted, None))
+    floor, _ = _floor(parts, wanted, _bound(wanted))
+    found: list[int] = []
+    for part in parts:
+        found += _wanted(part, wanted, user, floor).values_list("pk", flat=True)[: limit + 1]
+    return sorted(found, reverse=True)[:limit], floor is None and len(found) <= limit
+
+
 @dataclass(frozen=True)
 class _Part:
     """Jobs that are walked by an index; `key` is their id, as the index has it. `tells_state` where

@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
 
 from jobs import (
+    bulk,
     contact,
     deeds,
     diagram,
@@ -65,6 +66,8 @@ def job_detail(request: HtmxRequest, session_id: UUID) -> HttpResponse:
         "may_operate": lifecycle.may_operate(job, request.user),
         "reason": reason,
         "came": _came(request),
+        "told": bulk.told(job),
+        "did": deed.done if (deed := bulk.deed_of(job)) else "done",
     }
     if wants_fragment(request):
         return render(request, "jobs/_job.html", context)

@@ -179,6 +179,59 @@ def test_the_page_asks_with_the_number_and_the_filter(
     assert "Retry Matching Jobs: Status: FAILED, Job: Test" in page
 
 
+def test_the_page_of_the_job_says_what_has_become_of_those_that_it_put_back(
+    signed_in: Client, user: User, moody: Moody, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs = moody.failed(user, 3)
+    others = [submit(user) for _ in range(2)]  # which were in the queue anyway
+    launch = bulk.submit(deeds.RETRY, JobFilter(status=("FAILED",), sub_type="TEST"), by=user)
+    submit(user)
+
+    def page(text: str) -> Any:
+        answer = signed_in.get(launch.get_absolute_url())
+        assert text in answer.content.decode()
+        return answer
+
+    def work(number: int) -> None:
+        for pk, attempt, _ in lifecycle.claim("provena", number):
+            worker.execute(pk, attempt, 60)
+
+    assert bulk.told(launch) == ""
+    work(1)
+    page("3 jobs put back into the queue; ended since: 0.")
+    page("3 of 3 put back into the queue")
+    work(4)  # of which one was put back, behind the others
+    page("3 jobs put back into the queue; ended since: 1.")
+    monkeypatch.setattr(bulk, "MOST_LOOKED_AT", 1)
+    page("3 jobs put back into the queue; not ended yet: at least 1.")
+    drain()
+    answer = page("3 jobs put back into the queue; all have ended since.")
+    [link] = answer.context["details"].links
+    found = [row.job for row in signed_in.get(link.url).context["rows"]]
+    assert found == [*others[::-1], *jobs[::-1]]
+
+
+def test_the_jobs_of_the_one_who_asked_are_found_by_whoever_reads_it(
+    client: Client, user: User, other: User, make_user: Callable[..., User]
+) -> None:
+    with kind(nothing):
+        mine, _ = submit(user), submit(other)
+        launch = bulk.submit(deeds.CANCEL, JobFilter(sub_type="TEST"), by=user)
+        drain()
+        of_none = bulk.submit(deeds.RETRY, JobFilter(sub_type="TEST"), by=user)
+        drain()
+        client.force_login(make_user("admin", is_staff=True, is_superuser=True))
+        answer = client.get(launch.get_absolute_url())
+        assert "1 job cancelled." in answer.content.decode()
+        [link] = answer.context["details"].links
+        assert [row.job for row in client.get(link.url).context["rows"]] == [mine]
+    page = client.get(of_none.get_absolute_url()).content.decode()
+    assert "No job that matches was failed any more." in page
+    answer = client.get(launch.get_absolute_url())  # of a kind that is gone
+    assert "1 job cancelled." in answer.content.decode()
+    assert answer.context["details"].links == []
+
+
 def test_the_page_groups_the_jobs_by_cause(
     signed_in: Client, user: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:

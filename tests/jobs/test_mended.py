@@ -7,7 +7,6 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.db import connection
-from django.db.models import QuerySet
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -15,7 +14,7 @@ from django.urls import reverse
 from jobs import attention, batches, bulk, deeds, job_rows, lifecycle, progress
 from jobs.filters import JobFilter
 from jobs.lifecycle import NotPossible
-from jobs.models import MENDED, Batch, Job, JobEvent, Status
+from jobs.models import MENDED, Batch, Job, JobEvent, JobQuerySet, Status
 from tests.conftest import drain
 from tests.jobs.test_lifecycle import Count, kind, nothing, submit
 from tests.jobs.test_races import all_at_once
@@ -23,7 +22,7 @@ from tests.jobs.test_races import all_at_once
 pytestmark = pytest.mark.django_db
 
 
-def fail(jobs: "QuerySet[Job]", user: User) -> None:
+def fail(jobs: JobQuerySet, user: User) -> None:
     """Let these waiting jobs be such as failed by themselves."""
     batches.cancel_all(jobs, by=user)
     jobs.update(cancelled_by=None, cancelled_at=None)
