@@ -25,7 +25,6 @@ MARK = re.compile(r"([0-9]{1,18})\.([A-Z][0-9-]{1,60})")
 ENDED = (*FINISHED, CANCELLED, MENDED)
 MICROSECOND = timedelta(microseconds=1)
 LONGEST_REASON = 200  # characters of why a job failed
-LONGEST_BATCH = 1_000  # jobs that a list looks at to say how long they took together
 HIDDEN = "an item that you may not read"
 
 
@@ -131,7 +130,7 @@ def rows(user: "User", jobs: Sequence[Job], wanted: JobFilter) -> list[Row]:
     subjects = definitions.subjects(user, [*(job.subject for job in jobs), *sources])
     whole = {job.pk for job in jobs if job.batch and wanted.stands_for_batch(job)}
     counts = progress.of_batches(job.batch for job in jobs if job.batch and job.pk in whole)
-    ended = [job.batch for job in jobs if job.batch and _is_told(job.batch, counts)]
+    ended = [job.batch for job in jobs if job.batch and _has_ended(job.batch, counts)]
     lengths = progress.lengths(ended)
     return [_row(user, job, subjects, counts if job.pk in whole else {}, lengths) for job in jobs]
 
@@ -183,8 +182,7 @@ def _row(
     return Row(job, subject, is_open(job, subject, user), of_batch, length, source)
 
 
-def _is_told(batch: Batch, counts: Mapping[UUID, Counter[str]]) -> bool:
-    """True for a batch of which a list says how long it took."""
+def _has_ended(batch: Batch, counts: Mapping[UUID, Counter[str]]) -> bool:
+    """True for a batch that was counted and of which nothing is left to do."""
     states = counts.get(batch.pk)
-    is_small = batch.total <= LONGEST_BATCH
-    return is_small and states is not None and not any(states[status] for status in UNFINISHED)
+    return states is not None and not any(states[status] for status in UNFINISHED)

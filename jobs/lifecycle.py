@@ -397,7 +397,7 @@ def resume(batch_id: UUID) -> None:
     if batch.jobs.unfinished().exists():
         return
     now = timezone.now()
-    ended = batch.jobs.aggregate(at=Max("finished_at"))["at"] or now
+    ended = batch.jobs.ended_in_batch().aggregate(at=Max("finished_at"))["at"] or now
     batch.idle += max(now - ended, timedelta(0))
     batch.resumed_at = now
     batch.save(update_fields=["idle", "resumed_at"])

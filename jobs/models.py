@@ -202,6 +202,11 @@ class JobQuerySet(models.QuerySet["Job"]):
         """All but what `listed` gives, as the index `job_unlisted` says it."""
         return self.filter(batch_index__gt=ZERO)
 
+    def ended_in_batch(self) -> "JobQuerySet":
+        """Jobs of batches that have ended, as the index `job_batch_ended` says it: in words that
+        no count has, or SQLite would count a batch by it, and read all that succeeded."""
+        return self.filter(batch_index__isnull=False, finished_at__isnull=False)
+
     def about(self, subject: str) -> "JobQuerySet":
         """The jobs about that subject, as the index `job_about` says it."""
         return self.filter(subject=subject).exclude(subject="")
@@ -449,6 +454,12 @@ class Job(models.Model):
                 fields=["batch", "batch_index"],
                 condition=Q(batch__isnull=False) & FAILED_AS[MENDED],
                 name="job_batch_mended",
+            ),
+            # When a batch ended is when the last of its jobs did.
+            models.Index(
+                fields=["batch", "finished_at"],
+                condition=Q(batch_index__isnull=False, finished_at__isnull=False),
+                name="job_batch_ended",
             ),
             models.Index(
                 fields=["mended_by"],

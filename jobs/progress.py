@@ -220,12 +220,12 @@ def of_batch(batch: Batch) -> BatchProgress:
 
 
 def lengths(batches: Iterable[Batch]) -> dict[UUID, timedelta]:
-    """How long each of these batches, which have ended, took; in one query that looks
-    at all of their jobs."""
+    """How long each of these batches, which have ended, took; in one query that looks at the last
+    job of each, by its index."""
     known = {batch.pk: batch for batch in batches}
     if not known:
         return {}
-    ended = Job.objects.filter(batch=OuterRef("pk"), finished_at__isnull=False)
+    ended = Job.objects.ended_in_batch().filter(batch=OuterRef("pk"))
     latest = Subquery(ended.order_by("-finished_at").values("finished_at")[:1])
     found = Batch.objects.filter(pk__in=known).order_by().annotate(ended=latest)
     return {

@@ -14,7 +14,7 @@ from django.core.management import call_command
 from django.db import transaction
 from django.utils import timezone
 
-from jobs import lifecycle
+from jobs import batches, lifecycle
 from jobs.models import Batch, Job, Status
 from registry import services
 from registry.model_runs import columns, rows, sheets
@@ -183,6 +183,7 @@ class _Site:
                 started_at=None if status in {"PENDING", "DEQUEUED"} else now,
                 finished_at=now if status in {"SUCCEEDED", "FAILED"} else None,
             )
+        batches.cancel_all(batch.jobs.filter(batch_index__gte=len(states) - 2), by=self.modeller)
         return batch
 
     def _model(self, name: str, *, subtype: str = "MODEL", **more: Any) -> Item:

@@ -284,6 +284,17 @@ def test_a_batch_is_counted_by_its_indexes(
             assert f"USING INDEX {index}" in plan or f"COVERING INDEX {index}" in plan, plan
 
 
+def test_how_long_a_batch_took_is_told_by_the_last_of_its_jobs(crowd: Batch) -> None:
+    """Whether it is asked for a list or before some of it is retried."""
+    with CaptureQueriesContext(connection) as asked:
+        assert progress.lengths([crowd]) == {
+            crowd.pk: datetime(2026, 1, 1, tzinfo=UTC) - crowd.created_at
+        }
+        crowd.jobs.ended_in_batch().aggregate(at=Max("finished_at"))
+    for query in asked.captured_queries:
+        check(query["sql"], None, "job_batch_ended")
+
+
 def sliced(rows: "QuerySet[Job]", after: str | None, key: str = "id") -> "QuerySet[Job]":
     """The query that `keyset` makes for a page, as its rows prove."""
     ordered = rows.order_by(f"-{key}")
