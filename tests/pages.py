@@ -161,6 +161,7 @@ PAGES = [
     SitePage("job-retry", "{failed_job}retry/"),
     SitePage("job-cancel", "{waiting_job}cancel/"),
     SitePage("job-cancelled", "{cancelled_job}"),
+    SitePage("job-bulk", "{bulk_job}"),
     SitePage("job-waiting", "{waiting_job}"),
     SitePage("job-running", "{running_job}"),
     SitePage("job-in-batch", "{batch_job}"),

@@ -127,6 +127,7 @@ class _Site:
             Job.objects.filter(pk=following.pk).update(queue=NOWHERE)
         done = _named("Reef heat stress model").creation_workflow.jobs.order_by("step")
         return {
+            "bulk_job": self._retried_many().get_absolute_url(),
             "done_job": done[0].get_absolute_url(),
             "lodged_job": done[1].get_absolute_url(),
             "failed_job": failed.get_absolute_url(),
@@ -158,6 +159,26 @@ class _Site:
             "half_batch": half.get_absolute_url(),
             "running_job": half.jobs.get(status=Status.IN_PROGRESS).get_absolute_url(),
         }
+
+    def _retried_many(self) -> Job:
+        """A job that has put many others back into the queue."""
+        now = timezone.now()
+        matching = {"status": ["FAILED"], "until": now.isoformat()}
+        return Job.objects.create(
+            owner=self.modeller,
+            type="JOBS",
+            sub_type="RETRY_MATCHING",
+            payload={"filter": matching, "words": "Status: FAILED"},
+            status="SUCCEEDED",
+            attempt=1,
+            result={"changed": 1200},
+            done=1200,
+            total=1200,
+            created_at=now,
+            dequeued_at=now,
+            started_at=now,
+            finished_at=now,
+        )
 
     def _half_done(self) -> Batch:
         """A batch as it is while workers are at it, with a job in each state."""
