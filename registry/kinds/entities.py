@@ -1,9 +1,9 @@
 """Entities: the things that work uses and makes (W3C PROV: prov:Entity). Datasets are next door."""
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from registry.kinds.base import Category, Fault, Kind, Part, register
 from registry.kinds.values import MOST_ROWS, Line, Notes, Text, WebAddress, reference_to, repeated
@@ -46,7 +46,19 @@ class UsageType(StrEnum):
     GENERAL_DATA = "GENERAL_DATA"
 
 
-class Resource(Part):
+class Sparse(Part):
+    """A part whose booleans stay absent where they are left out, which means no. So it is in
+    Provena, where only lists have defaults, and clients compare what they sent."""
+
+    @model_serializer(mode="wrap")
+    def _as_given(self, told: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        given = self.model_fields_set
+        return {
+            name: value for name, value in told(self).items() if value is not False or name in given
+        }
+
+
+class Resource(Sparse):
     """What files of both sorts have."""
 
     description: Line = Field(title="Description", description="What the file or folder holds.")
@@ -117,7 +129,7 @@ class DatasetTemplate(Entity):
         ]
 
 
-class TemplateUse(Part):
+class TemplateUse(Sparse):
     template_id: reference_to("DATASET_TEMPLATE") = Field(  # type: ignore[valid-type]
         title="Dataset template", description="The shape of the data."
     )

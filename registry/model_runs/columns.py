@@ -150,7 +150,7 @@ def layout_of(template: Item, lookup: Lookup) -> Layout:
     return Layout(
         template=template,
         uses=tuple(
-            Use(side, item, use["optional"], _resources(item))
+            Use(side, item, bool(use.get("optional")), _resources(item))
             for side, use in used
             for item in [lookup.known(use["template_id"])]
         ),
@@ -273,7 +273,7 @@ def _resource_key(
 
 def _resources(template: Item) -> tuple[Resource, ...]:
     return tuple(
-        Resource(one["key"], bool(one["optional"]), one["description"])
+        Resource(one["key"], bool(one.get("optional")), one["description"])
         for one in template.info.get("deferred_resources", [])
     )
 

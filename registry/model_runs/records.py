@@ -317,7 +317,10 @@ def _named(
 
 def _uses(info: dict[str, Any], side: str) -> dict[str, bool]:
     """The dataset templates of one side of a workflow template, and whether each is optional."""
-    return {use["template_id"]: use["optional"] for use in info.get(f"{SIDES[side]}_templates", [])}
+    return {
+        use["template_id"]: bool(use.get("optional"))
+        for use in info.get(f"{SIDES[side]}_templates", [])
+    }
 
 
 def _templates(info: dict[str, Any], lookup: Lookup) -> Iterator[Finding]:
@@ -361,7 +364,9 @@ def _resources(used: TemplatedDataset, path: Path, word: str, lookup: Lookup) ->
     template = lookup.item(used.dataset_template_id)
     if template is None or template.subtype != "DATASET_TEMPLATE":
         return
-    deferred = {one["key"]: one["optional"] for one in template.info.get("deferred_resources", [])}
+    deferred = {
+        one["key"]: bool(one.get("optional")) for one in template.info.get("deferred_resources", [])
+    }
     given = used.resources or {}
     about = f"{word.capitalize()} dataset {used.dataset_id}, template {used.dataset_template_id}"
     missing = [key for key, is_optional in deferred.items() if not is_optional and key not in given]

@@ -1,6 +1,6 @@
 """The forms of items: registering, cloning and editing, and the picker of other items."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from django.contrib import messages
@@ -180,10 +180,18 @@ def _groups(request: HtmxRequest) -> list[dict[str, Any]]:
     ]
 
 
+def _says_the_same(form: KindForm, info: Mapping[str, Any]) -> bool:
+    """A tick that is not set says the same as one that was left out."""
+    try:
+        return form.kind.parse(form.content) == form.kind.parse(info)
+    except Findings:  # of what was right once
+        return False
+
+
 def _updated(
     request: HtmxRequest, item: Item, form: KindForm, context: dict[str, Any]
 ) -> HttpResponse | None:
-    if item.is_complete and form.kind.parse(form.content).stored() == item.info:
+    if item.is_complete and _says_the_same(form, item.info):
         context["unchanged"] = True
         return None
     services.update(

@@ -74,3 +74,35 @@ def test_what_is_created_is_what_is_fetched(
     assert [entry["item"] for entry in fetched["history"]] == [item["history"][0]["item"]] * 2
     with warnings.catch_warnings(action="ignore"):
         CLASSES[kind.subtype](**fetched)  # else the client would take it for a seed
+
+
+def test_templates_hold_what_was_sent_and_empty_lists(
+    api: Caller, user: User, make_item: Callable[..., Item]
+) -> None:
+    """As Provena stores them: what may be null stays absent, and only lists have a default."""
+    resource = {"description": "Forcing", "usage_type": "FORCING_DATA"}
+    content: dict[str, Any] = {
+        "display_name": "Season",
+        "defined_resources": [resource | {"path": "a.nc"}],
+        "deferred_resources": [resource | {"key": "k", "optional": False}],
+    }
+    path = "/registry-api/registry/entity/dataset_template"
+    item = api.post(f"{path}/create", content).json["created_item"]
+    assert {name: item[name] for name in content} == content
+    use = {"template_id": item["id"]}
+    content = {
+        "display_name": "Forecast",
+        "software_id": make_item(user).handle,
+        "input_templates": [
+            use,
+            {"template_id": make_item(user, subtype="DATASET_TEMPLATE").handle, "optional": True},
+        ],
+        "annotations": {"required": ["seed"]},
+    }
+    path = "/registry-api/registry/entity/model_run_workflow"
+    item = api.post(f"{path}/create", content).json["created_item"]
+    wanted = content | {
+        "output_templates": [],
+        "annotations": {"required": ["seed"], "optional": []},
+    }
+    assert {name: item[name] for name in wanted} == wanted

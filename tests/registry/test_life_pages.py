@@ -618,3 +618,16 @@ def test_only_datasets_are_released(signed_in: Client, item: Item) -> None:
     answer = signed_in.post(f"/item/{item.handle}/release/", {"approver": "10378.1/1000001"})
     assert answer.status_code == 422
     assert "not a dataset" in answer.text
+
+
+def test_a_form_sent_back_as_it_is_changes_nothing_where_ticks_were_left_out(
+    signed_in: Client, user: User, make_item: MakeItem
+) -> None:
+    resource = {"description": "Forcing", "usage_type": "FORCING_DATA", "path": "a.nc"}
+    item = make_item(user, subtype="DATASET_TEMPLATE", defined_resources=[resource])
+    posted = {"display_name": item.display_name, "reason": "No", "seen": "1"}
+    posted |= {"defined_resources": "0"} | {
+        f"defined_resources.0.{name}": value for name, value in resource.items()
+    }
+    answer = signed_in.post(f"/item/{item.handle}/edit/", posted)
+    assert "Nothing was changed" in answer.text
