@@ -18,6 +18,7 @@ from jobs import definitions, job_rows, launching
 from jobs.api.rights import EVERYONE, LAUNCH, READ_ALL
 from jobs.models import Job, JobQuerySet, among_all, plain
 from provena import rest
+from provena.ids import uuid_of
 from provena.rest import ApiError, ApiRequest
 
 router = Router(tags=["Jobs"])
@@ -225,7 +226,7 @@ def _of_owner(jobs: JobQuerySet) -> list[JobQuerySet]:
 
 def _fetched(request: ApiRequest, jobs: JobQuerySet, session_id: str) -> dict[str, Any]:
     known = jobs.filter(sub_type__in=SUB_TYPES).select_related("owner")
-    key = _uuid(session_id)
+    key = uuid_of(session_id)
     job = known.filter(session_id=key).first() if key else None
     if job is None:
         raise ApiError(400, f"There is no job {session_id!r} of yours.", "unknown_job")
@@ -233,7 +234,7 @@ def _fetched(request: ApiRequest, jobs: JobQuerySet, session_id: str) -> dict[st
 
 
 def _batch(request: ApiRequest, jobs: JobQuerySet, body: BatchRequest) -> Any:
-    batch = _uuid(body.batch_id)
+    batch = uuid_of(body.batch_id)
     if batch is None:
         return {"jobs": []}
     return _listed(request, [jobs.filter(batch=batch)], body, key="id")
@@ -303,10 +304,3 @@ def _below(key: dict[str, Any] | None) -> int | None:
             "or none for the first page.",
             "unknown_pagination_key",
         ) from None
-
-
-def _uuid(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None

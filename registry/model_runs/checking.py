@@ -8,6 +8,7 @@ from uuid import UUID
 from django.contrib.auth.models import User
 
 from jobs.models import Job, Status
+from provena.ids import uuid_of
 from registry.kinds.runs import RunRecord, fingerprint_of
 from registry.model_runs import fingerprints, oddities, origins, records, rows
 from registry.model_runs.columns import JOB, Columns
@@ -110,7 +111,7 @@ class Checker:
 
     def _named_jobs(self, ids: Iterable[str]) -> dict[str, Job]:
         """The user's jobs that rows name, by the text that names them."""
-        uuids = {text: parsed for text in ids if (parsed := _uuid(text))}
+        uuids = {text: parsed for text in ids if (parsed := uuid_of(text))}
         found = Job.objects.filter(owner=self._user, session_id__in=set(uuids.values()))
         jobs = {job.session_id: job for job in found.defer("traceback")}
         return {text: jobs[parsed] for text, parsed in uuids.items() if parsed in jobs}
@@ -175,10 +176,3 @@ def _of_job(job: Job | None, fingerprint: str) -> Same | None:
     if job.status != Status.FAILED:
         return Same(what, job=job.session_id)
     return Same(what, job.session_id if job.is_unmended else None)
-
-
-def _uuid(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None

@@ -15,6 +15,7 @@ from jobs import definitions, progress
 from jobs import views as job_views
 from jobs.models import Job, Status, sees_all_jobs
 from provena.http import HtmxRequest, wants_fragment
+from provena.ids import uuid_of
 from registry import access, references, services
 from registry.access import Level
 from registry.forms import Field
@@ -259,9 +260,9 @@ def _failed_edit(request: HtmxRequest, item: Item) -> Job | None:
 
 def _own_job(request: HtmxRequest, sub_type: str) -> Job | None:
     """The user's job that `?job=ID` names, if it is of that kind."""
-    ids = _uuids(request.GET.get("job", ""))
+    key = uuid_of(request.GET.get("job", ""))
     own = Job.objects.filter(owner=request.user, sub_type=sub_type)
-    return own.filter(session_id__in=ids).first()
+    return own.filter(session_id=key).first() if key else None
 
 
 def _not_to_mend(request: HtmxRequest, job: Job) -> HttpResponse:
@@ -346,11 +347,3 @@ def _renewed(request: HtmxRequest, context: dict[str, Any], *, reload: bool) -> 
     if reload:
         response["HX-Refresh"] = "true"
     return response
-
-
-def _uuids(text: str) -> list[UUID]:
-    """The id that a text is, if it is one."""
-    try:
-        return [UUID(text)]
-    except ValueError:
-        return []
