@@ -128,7 +128,7 @@ class GeneralList(Paged):
 
 def page(user: User, wanted: Filter, asked: Paged) -> tuple[list[Item], PageKey | None]:
     """The items that `user` may read, as `shapes.item` takes them, and the key of the next page:
-    None at the end. Five queries, however many items. Raises ApiError for a strange key."""
+    None at the end. Four queries, however many items. Raises ApiError for a strange key."""
     order = asked.sort_by or Order()
     name = f"items {wanted.model_dump_json()} {order.model_dump_json()}"
     place = page_keys.place(asked.pagination_key, of=name)
@@ -139,7 +139,7 @@ def page(user: User, wanted: Filter, asked: Paged) -> tuple[list[Item], PageKey 
     )
     more = len(rows) > size
     rows = rows[:size]
-    found = shapes.with_all(Item.objects.filter(pk__in=[pk for pk, _ in rows])).in_bulk()
+    found = shapes.by_key(Item.objects.filter(pk__in=[pk for pk, _ in rows]))
     key = page_keys.issue([told(rows[-1][1]), rows[-1][0]], of=name) if more else None
     return [found[pk] for pk, _ in rows if pk in found], key
 

@@ -5,7 +5,15 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
-from django.db.models import OuterRef, Prefetch, QuerySet, Subquery, prefetch_related_objects
+from django.contrib.auth.models import User
+from django.db.models import (
+    ForeignKey,
+    OuterRef,
+    Prefetch,
+    QuerySet,
+    Subquery,
+    prefetch_related_objects,
+)
 
 from jobs.models import Job
 from registry.models import Item, Revision
@@ -16,23 +24,41 @@ JSON = dict[str, Any]
 def with_all(items: QuerySet[Item]) -> QuerySet[Item]:
     """The items with what `item` tells of them: four queries, however many they are. People have
     queries of their own, because a page names the same few again and again."""
+    history = Revision.objects.prefetch_related("by").order_by("-number")
+    return _with_links(items).prefetch_related("owner", Prefetch("revisions", history))
+
+
+def by_key(items: QuerySet[Item]) -> dict[int, Any]:
+    """The items of `with_all` by their keys, in three queries: for a page of a list, of which
+    prefetching people costs a third."""
+    history = Revision.objects.order_by("-number")
+    found = _with_links(items).prefetch_related(Prefetch("revisions", history)).in_bulk()
+    of_items: ForeignKey = Item._meta.get_field("owner")
+    of_revisions: ForeignKey = Revision._meta.get_field("by")
+    revisions = [revision for one in found.values() for revision in one.revisions.all()]
+    keys = {one.owner_id for one in found.values()} | {one.by_id for one in revisions}
+    people = User.objects.filter(pk__in=keys).only("username").in_bulk()
+    for one in found.values():
+        of_items.set_cached_value(one, people[one.owner_id])
+    for revision in revisions:
+        of_revisions.set_cached_value(revision, people[revision.by_id])
+    return found
+
+
+def _with_links(items: QuerySet[Item]) -> QuerySet[Item]:
+    """With what of other tables belongs to them: versions and the first jobs of workflows."""
     following = Item.objects.live().filter(previous_version=OuterRef("pk"), pk__gt=OuterRef("pk"))
     first = Job.objects.filter(step=0)
-    history = Revision.objects.prefetch_related("by").order_by("-number")
     previous = Item.objects.filter(pk=OuterRef("previous_version"))
-    return (
-        items.prefetch_related("owner", Prefetch("revisions", history))
-        .defer("search_text")
-        .annotate(
-            previous_handle=Subquery(previous.values("handle")),
-            next_version=Subquery(following.values("handle")[:1]),
-            creation_session=Subquery(
-                first.filter(workflow=OuterRef("creation_workflow")).values("session_id")[:1]
-            ),
-            version_session=Subquery(
-                first.filter(workflow=OuterRef("version_workflow")).values("session_id")[:1]
-            ),
-        )
+    return items.defer("search_text").annotate(
+        previous_handle=Subquery(previous.values("handle")),
+        next_version=Subquery(following.values("handle")[:1]),
+        creation_session=Subquery(
+            first.filter(workflow=OuterRef("creation_workflow")).values("session_id")[:1]
+        ),
+        version_session=Subquery(
+            first.filter(workflow=OuterRef("version_workflow")).values("session_id")[:1]
+        ),
     )
 
 
