@@ -135,6 +135,16 @@ def static_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return data / "static"
 
 
+@pytest.fixture(scope="session")
+def address(
+    django_db_setup: None, static_files: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """Where the site is. All that its server knows of a test is in the database."""
+    running = Stack(tmp_path_factory.mktemp("site"), static_files)
+    yield running.start_web()
+    running.stop()
+
+
 @pytest.fixture(scope="module")
 def shared_db(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
     """A transaction around all tests of a module: they find in it what fixtures of the module made,

@@ -130,8 +130,7 @@ def staff(calling: Callable[[User], Caller], make_user: Callable[..., User]) -> 
 
 
 @pytest.fixture
-def provena(stack: Stack, user: User) -> Provena:
+def provena(address: str, stack: Stack, user: User) -> Provena:
     """The unmodified Python client, acting for `user` on a server with a real worker."""
-    stack.start_web()
     stack.start_worker()
-    return connect(stack.url, keeping.issue(user=user, name="client")[1])
+    return connect(address, keeping.issue(user=user, name="client")[1])

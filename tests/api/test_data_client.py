@@ -21,7 +21,6 @@ from provena.tokens import keeping
 from registry.models import Item
 from tests.api.client import Provena, connect, wait_for
 from tests.conftest import dataset
-from tests.stack import Stack
 
 pytestmark = [pytest.mark.cluster, pytest.mark.django_db(transaction=True)]
 
@@ -86,7 +85,7 @@ def test_every_method_for_datasets(
 
 
 def test_what_the_client_is_refused(
-    provena: Provena, stack: Stack, user: User, make_item: Callable[..., Item], make_user: Any
+    provena: Provena, address: str, user: User, make_item: Callable[..., Item], make_user: Any
 ) -> None:
     api = provena.datastore
     elsewhere = {"reposited": False, "uri": "https://example.org/x", "description": "Ask"}
@@ -119,7 +118,7 @@ def test_what_the_client_is_refused(
         wait_for(api.mint_dataset(wrong))
     with pytest.raises(BadRequestException, match=r"10378\.1/7"):
         wait_for(api.update_dataset_metadata(handle, "Wrong", wrong))
-    other = connect(stack.url, keeping.issue(user=make_user("stranger"), name="x")[1]).datastore
+    other = connect(address, keeping.issue(user=make_user("stranger"), name="x")[1]).datastore
     with pytest.raises(AuthException):
         wait_for(other.update_dataset_metadata(handle, "Mine", plain))
 

@@ -45,12 +45,13 @@ def failed_once(owner: User) -> Job:
 
 @pytest.mark.cluster
 @pytest.mark.timeout(PATIENCE * 2)
-def test_the_examples_work_as_they_stand(stack: Stack, user: User, tmp_path: Path) -> None:
+def test_the_examples_work_as_they_stand(
+    address: str, stack: Stack, user: User, tmp_path: Path
+) -> None:
     failed = failed_once(user)
-    url = stack.start_web()
     stack.start_worker()
     token = stack.manage("create_token", user.username, "--name", "example").stdout.strip()
-    site = {"PROVENA_URL": url, "PROVENA_TOKEN": token}
+    site = {"PROVENA_URL": address, "PROVENA_TOKEN": token}
     told = run(sys.executable, "-W", "ignore", "examples/reef_study.py", **site)
     assert told.returncode == 0, told.stdout + told.stderr
     assert "has registered 10 more" in told.stdout
@@ -72,13 +73,12 @@ def test_the_examples_work_as_they_stand(stack: Stack, user: User, tmp_path: Pat
 
 
 @pytest.mark.cluster
-def test_the_lines_of_the_readme_work(stack: Stack, user: User) -> None:
-    url = stack.start_web()
+def test_the_lines_of_the_readme_work(address: str, stack: Stack, user: User) -> None:
     token = stack.manage("create_token", user.username, "--offline").stdout.strip()
     [code] = re.findall(
         r"```python\n(.*?)```", (settings.BASE_DIR / "README.md").read_text(), re.DOTALL
     )
-    script = code.replace("http://127.0.0.1:8000", url).replace("provena-offline_...", token)
+    script = code.replace("http://127.0.0.1:8000", address).replace("provena-offline_...", token)
     told = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", script],
         check=False,

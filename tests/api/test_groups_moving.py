@@ -14,7 +14,6 @@ from registry import services
 from registry.models import Group
 from tests.api.client import connect, wait_for
 from tests.api.conftest import Answer, Caller
-from tests.stack import Stack
 
 ADMIN = "/auth-api/groups/admin"
 REEF = {
@@ -103,10 +102,9 @@ def test_an_import_needs_the_permissions_of_what_it_may_do(staff: Callable[..., 
 
 @pytest.mark.cluster
 @pytest.mark.django_db(transaction=True)
-def test_every_method_of_the_client(stack: Stack, make_user: Callable[..., User]) -> None:
-    stack.start_web()
+def test_every_method_of_the_client(address: str, make_user: Callable[..., User]) -> None:
     root = make_user("root", is_staff=True, is_superuser=True)
-    admin = connect(stack.url, keeping.issue(user=root, name="client")[1]).auth_api.admin
+    admin = connect(address, keeping.issue(user=root, name="client")[1]).auth_api.admin
     services.create_group(services.GroupContent.model_validate(PLAIN))
     items = wait_for(admin.get_export_groups()).items
     assert items == [PLAIN]

@@ -21,7 +21,6 @@ from jobs import lifecycle
 from provena.tokens import keeping
 from registry.models import Item
 from tests.api.client import Provena, connect, wait_for
-from tests.stack import Stack
 
 pytestmark = [pytest.mark.cluster, pytest.mark.django_db(transaction=True)]
 
@@ -54,11 +53,11 @@ def test_every_method_for_users(
 
 
 def test_every_method_for_administrators_and_what_others_are_told(
-    provena: Provena, stack: Stack, user: User, make_user: Callable[..., User]
+    provena: Provena, address: str, user: User, make_user: Callable[..., User]
 ) -> None:
 
     root = make_user("root", is_staff=True, is_superuser=True)
-    admin = connect(stack.url, keeping.issue(user=root, name="admin")[1]).job_api.admin
+    admin = connect(address, keeping.issue(user=root, name="admin")[1]).job_api.admin
     wake_up = AdminLaunchJobRequest(
         username="ana",
         request_batch_id=True,
@@ -86,6 +85,6 @@ def test_every_method_for_administrators_and_what_others_are_told(
     wrong = wake_up.model_copy(update={"job_payload": {"reason": 5}})
     with pytest.raises(BadRequestException, match="reason"):
         wait_for(admin.launch_job(wrong))
-    revoked = connect(stack.url, "provena_nonsense").job_api
+    revoked = connect(address, "provena_nonsense").job_api
     with pytest.raises(AuthException):
         wait_for(revoked.fetch_job(launched.session_id))

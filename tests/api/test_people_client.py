@@ -17,7 +17,6 @@ from provena.tokens import keeping
 from registry import services
 from tests.api.client import connect, wait_for
 from tests.conftest import PERSON
-from tests.stack import Stack
 
 pytestmark = [pytest.mark.cluster, pytest.mark.django_db(transaction=True)]
 
@@ -30,10 +29,9 @@ REEF = UserGroupMetadata(
 
 
 @pytest.fixture
-def acting(stack: Stack) -> Callable[[User], Any]:
+def acting(address: str, transactional_db: None) -> Callable[[User], Any]:
     """Make the `auth_api` of a client that acts for a user."""
-    stack.start_web()
-    return lambda user: connect(stack.url, keeping.issue(user=user, name="client")[1]).auth_api
+    return lambda user: connect(address, keeping.issue(user=user, name="client")[1]).auth_api
 
 
 def test_every_method_about_links(

@@ -22,7 +22,7 @@ from registry.api import shapes
 from registry.models import Item, Relation
 from tests.api.client import Provena, connect, wait_for
 from tests.registry.runs import Workflow
-from tests.stack import Stack, wait_until
+from tests.stack import wait_until
 
 pytestmark = pytest.mark.cluster
 
@@ -112,7 +112,7 @@ def test_runs_from_registration_to_report(
 
 
 def test_what_administrators_do_to_runs(
-    provena: Provena, stack: Stack, workflow: Workflow, make_user: Callable[..., User]
+    provena: Provena, address: str, workflow: Workflow, make_user: Callable[..., User]
 ) -> None:
     record = ModelRunRecord(**workflow.record())
     registered = wait_for(provena.prov_api.register_model_run(model_run_payload=record))
@@ -121,7 +121,7 @@ def test_what_administrators_do_to_runs(
     with pytest.raises(AuthException):
         wait_for(provena.prov_api.admin.store_record(registry_record=run))
     root = make_user("root", is_staff=True, is_superuser=True)
-    admin = connect(stack.url, keeping.issue(user=root, name="client")[1]).prov_api.admin
+    admin = connect(address, keeping.issue(user=root, name="client")[1]).prov_api.admin
     claims = Relation.objects.filter(record__handle=handle)
     count = claims.count()
     trial = wait_for(admin.delete_model_run_provenance(model_run_id=handle, trial_mode=True))

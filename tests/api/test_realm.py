@@ -24,7 +24,6 @@ from provena.tokens.models import SigningKey, Token
 from registry.models import Item
 from tests.api.client import config, wait_for
 from tests.api.conftest import Caller
-from tests.stack import Stack
 
 REALM = "/auth/realms/provena"
 TOKEN = f"{REALM}/protocol/openid-connect/token"
@@ -174,8 +173,8 @@ def test_with_another_secret_there_is_a_new_key(
 
 @pytest.mark.cluster
 @pytest.mark.django_db(transaction=True)
-def test_the_offline_flow_of_the_unmodified_client(stack: Stack, offline: str) -> None:
-    where = config(stack.start_web())
+def test_the_offline_flow_of_the_unmodified_client(address: str, offline: str) -> None:
+    where = config(address)
     auth = OfflineFlow(config=where, client_id="client-tools", offline_token=offline)
     provena = ProvenaClient(auth=auth, config=where)
     assert wait_for(provena.job_api.list_jobs(ListJobsRequest())).jobs is not None

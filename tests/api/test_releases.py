@@ -14,7 +14,6 @@ from registry import services
 from registry.models import Item, Reviewer
 from tests.api.client import connect, wait_for
 from tests.api.conftest import Answer, Caller
-from tests.stack import Stack
 
 FETCH = "/data-api/registry/items/fetch-dataset"
 
@@ -204,13 +203,12 @@ def test_django_admin_keeps_the_list(admin_client: Any, user: User, item: Item) 
 @pytest.mark.cluster
 @pytest.mark.django_db(transaction=True)
 def test_every_method_of_the_client(
-    stack: Stack, user: User, make_user: Callable[..., User], make_item: Callable[..., Item]
+    address: str, user: User, make_user: Callable[..., User], make_item: Callable[..., Item]
 ) -> None:
-    stack.start_web()
     item, reviewer = make_item(user, subtype="DATASET"), make_user("rev")
     root = make_user("root", is_staff=True, is_superuser=True)
     api, deciding, admin = (
-        connect(stack.url, keeping.issue(user=who, name="client")[1]).datastore.review
+        connect(address, keeping.issue(user=who, name="client")[1]).datastore.review
         for who in (user, reviewer, root)
     )
     person = services.person_of(reviewer).handle
@@ -223,7 +221,7 @@ def test_every_method_of_the_client(
     assert wait_for(deciding.action_approval_request(decision)).approved
     with pytest.raises(BadRequestException, match="is released"):
         wait_for(api.dataset_approval_request(wanted))
-    fetched = connect(stack.url, keeping.issue(user=user, name="x")[1]).datastore
+    fetched = connect(address, keeping.issue(user=user, name="x")[1]).datastore
     told = wait_for(fetched.fetch_dataset(item.handle)).item
     assert (told.release_status, told.release_approver) == ("RELEASED", person)
     wait_for(admin.delete_dataset_reviewer(person))

@@ -35,10 +35,14 @@ OFTEN = AsyncAwaitSettings(job_polling_interval=1)
 @pytest.mark.cluster
 @pytest.mark.django_db(transaction=True)
 def test_an_item_from_its_registration_to_its_next_version(
-    stack: Stack, user: User, make_user: Callable[..., User], make_item: Callable[..., Item]
+    address: str,
+    stack: Stack,
+    user: User,
+    make_user: Callable[..., User],
+    make_item: Callable[..., Item],
 ) -> None:
     stack.start_worker()
-    where = config(stack.start_web())
+    where = config(address)
     _, offline = keeping.issue(user=user, name="laptop", purpose=Token.Purpose.OFFLINE)
     auth = OfflineFlow(config=where, client_id="client-tools", offline_token=offline)
     client: Any = ProvenaClient(auth=auth, config=where)  # its types ask for what it leaves out
@@ -90,6 +94,6 @@ def test_an_item_from_its_registration_to_its_next_version(
     with pytest.raises(BadRequestException, match="not the latest version"):
         wait_for(models.version_item(VersionRequest(id=first, reason="Again")))
     Item.objects.get(handle=first).grants.all().delete()
-    eve = connect(stack.url, keeping.issue(user=make_user("eve"), name="hers")[1])
+    eve = connect(address, keeping.issue(user=make_user("eve"), name="hers")[1])
     with pytest.raises(AuthException):
         wait_for(eve.registry.model.fetch(first))

@@ -1,8 +1,7 @@
-"""A real Chromium against a real server, both started once. Each test has its own rows and its own
-context."""
+"""A real Chromium against the real server that all tests share. Each test has its own rows and its
+own context."""
 
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +12,6 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, s
 
 from tests.conftest import CHROMIUM, drain
 from tests.pages import SitePage
-from tests.stack import Stack
 from tests.world import furnish
 
 ARGUMENTS = [
@@ -32,16 +30,6 @@ def browser() -> Iterator[Browser]:
         running = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield running
         running.close()
-
-
-@pytest.fixture(scope="session")
-def address(
-    django_db_setup: None, static_files: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[str]:
-    """Where the site is. All that its server knows of a test is in the database."""
-    running = Stack(tmp_path_factory.mktemp("site"), static_files)
-    yield running.start_web()
-    running.stop()
 
 
 @pytest.fixture
