@@ -7,7 +7,12 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
-from ProvenaInterfaces.AuthAPI import AccessReport, AccessRequestStatusChange, RequestAddNote
+from ProvenaInterfaces.AuthAPI import (
+    AccessReport,
+    AccessRequestStatusChange,
+    RequestAddNote,
+    RequestStatus,
+)
 from pytest_django import Settings
 
 from provena.tokens import keeping
@@ -174,9 +179,16 @@ def test_every_method_of_the_client(
     assert wait_for(own.get_user_request_history()).items == [asked]
     assert wait_for(admin.get_all_pending_request_history()).items == [asked]
     assert wait_for(admin.get_user_pending_request_history(user.username)).items == [asked]
-    about = {"username": user.username, "request_id": asked.request_id}
-    wait_for(admin.post_add_note(RequestAddNote(note="Fine", **about)))
-    change = AccessRequestStatusChange(desired_state="APPROVED_PENDING_ACTION", **about)
+    wait_for(
+        admin.post_add_note(
+            RequestAddNote(note="Fine", username=user.username, request_id=asked.request_id)
+        )
+    )
+    change = AccessRequestStatusChange(
+        username=user.username,
+        request_id=asked.request_id,
+        desired_state=RequestStatus.APPROVED_PENDING_ACTION,
+    )
     done = wait_for(admin.post_change_request_state(send_email_alert=False, change=change))
     assert done.state_change.success
     [told] = wait_for(admin.get_all_request_history()).items

@@ -191,7 +191,7 @@ def test_with_any_failure_nothing_is_imported(
     assert exported(admin) == before
     assert imported(api, bundle).status == 401
     assert imported(admin, mode="NONSENSE").status == 422
-    dangling = changed(bundles[services.person_of(user).handle], id=free)  # type: ignore[union-attr]
+    dangling = changed(bundles[services.person_of(user).handle], id=free)
     assert imported(admin, dangling).success
     services.delete(handle=other.handle, reason="A mistake", by=User.objects.get(username="root"))
     assert "was deleted here" in imported(admin, bundles[other.handle]).detail
@@ -231,7 +231,7 @@ def test_what_is_left_out_is_deleted_where_that_is_said(
         assert answer.success, answer.text
         assert answer.json["statistics"]["deleted_entries"] >= 2 * len(made)
     assert exported(admin) == kept
-    needed = [one for key, one in kept.items() if key != services.person_of(user).handle]  # type: ignore[union-attr]
+    needed = [one for key, one in kept.items() if key != services.person_of(user).handle]
     answer = imported(admin, *needed, mode="SYNC_DELETION_ALLOWED", allow_entry_deletion=True)
     assert "cannot be deleted" in answer.detail
     assert exported(admin) == kept
