@@ -20,7 +20,6 @@ from registry import services
 from registry.models import AccessRequest
 from tests.api.client import connect, wait_for
 from tests.api.conftest import Answer, Caller
-from tests.stack import Stack
 
 USER, ADMIN = "/auth-api/access-control/user", "/auth-api/access-control/admin"
 ALL = f"{ADMIN}/all-request-history"
@@ -164,12 +163,11 @@ def test_requests_are_decided_in_django_admin(
 @pytest.mark.cluster
 @pytest.mark.django_db(transaction=True)
 def test_every_method_of_the_client(
-    stack: Stack, user: User, make_user: Callable[..., User]
+    address: str, user: User, make_user: Callable[..., User]
 ) -> None:
-    stack.start_web()
     root = make_user("root", is_staff=True, is_superuser=True)
-    own = connect(stack.url, keeping.issue(user=user, name="client")[1]).auth_api
-    admin = connect(stack.url, keeping.issue(user=root, name="client")[1]).auth_api.admin
+    own = connect(address, keeping.issue(user=user, name="client")[1]).auth_api
+    admin = connect(address, keeping.issue(user=root, name="client")[1]).auth_api.admin
     report = wait_for(own.get_user_generate_access_report()).report
     for component in report.components:
         for role in component.component_roles:

@@ -28,7 +28,6 @@ from tests.api.client import connect, wait_for
 from tests.api.conftest import Answer, Caller
 from tests.conftest import MODEL, drain
 from tests.registry.runs import Workflow
-from tests.stack import Stack
 
 EXPORT, IMPORT = "/registry-api/admin/export", "/registry-api/admin/import"
 MakeItem = Callable[..., Item]
@@ -240,12 +239,11 @@ def test_what_is_left_out_is_deleted_where_that_is_said(
 @pytest.mark.cluster
 @pytest.mark.django_db(transaction=True)
 def test_the_client_imports_what_it_exported(
-    stack: Stack, user: User, make_user: Callable[..., User], make_item: MakeItem
+    address: str, user: User, make_user: Callable[..., User], make_item: MakeItem
 ) -> None:
-    stack.start_web()
     item = make_item(user, subtype="STUDY")
     root = make_user("root", is_staff=True, is_superuser=True)
-    client = connect(stack.url, keeping.issue(user=root, name="client")[1])
+    client = connect(address, keeping.issue(user=root, name="client")[1])
     bundles = wait_for(client.registry.admin.export_items()).items
     wanted = RegistryImportRequest(
         import_mode=ImportMode.SYNC_ADD_OR_OVERWRITE, items=bundles, trial_mode=False
