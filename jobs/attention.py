@@ -4,7 +4,7 @@ What somebody cancelled wants none."""
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.urls import reverse
 
@@ -25,14 +25,15 @@ BATCHES = 10  # latest ones that are looked at
 
 @dataclass(frozen=True)
 class Row:
-    """A job, a step of a workflow, or a batch. `retry` is where it can be tried again: at once, or,
-    for a batch, after a question."""
+    """A job, a step of a workflow, or a batch. `name` is what its owner calls it. `retry` is where
+    it can be tried again: at once, or, for a batch, after a question."""
 
     title: str
     url: str
     status: str
     at: datetime
     told: str
+    name: str = ""
     subject: Subject | None = None
     reason: Reason | None = None
     retry: str = ""
@@ -66,7 +67,7 @@ def of_user(user: "User") -> Attention:
     subjects = definitions.subjects(user, [job.subject for job in [*failed, *under_way]])
     reasons = stuck.explain(under_way)
 
-    def of_jobs(jobs: list[Job]) -> list[Row]:
+    def of_jobs(jobs: list[Any]) -> list[Row]:
         return [
             _of_job(job, subjects.get(job.subject), reasons.get(job.pk)) for job in jobs[:SHOWN]
         ]
@@ -90,7 +91,7 @@ def alone(own: JobQuerySet) -> JobQuerySet:
 _ENDED = (Status.SUCCEEDED, Status.FAILED, CANCELLED)
 
 
-def _of_job(job: Job, subject: Subject | None, reason: Reason | None) -> Row:
+def _of_job(job: Any, subject: Subject | None, reason: Reason | None) -> Row:
     is_failed = job.status == Status.FAILED
     return Row(
         title=job.title,
@@ -98,6 +99,7 @@ def _of_job(job: Job, subject: Subject | None, reason: Reason | None) -> Row:
         status=job.status,
         at=job.finished_at or job.created_at,
         told=job.info if is_failed else _workflow(job),
+        name=job.named or "",
         subject=subject,
         reason=reason,
         retry=reverse("job-retry", args=[job.session_id]) if is_failed else "",
@@ -132,4 +134,5 @@ def _latest(rows: list[Row]) -> list[Row]:
 
 
 def _light(jobs: JobQuerySet) -> JobQuerySet:
-    return jobs.select_related("workflow").defer("payload", "result", "traceback")
+    light = jobs.select_related("workflow").defer("payload", "result", "traceback")
+    return light.with_names()

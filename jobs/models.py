@@ -218,17 +218,24 @@ class JobQuerySet(models.QuerySet["Job"]):
             row=_by_kind("payload", tuple((kind.sub_type, kind.numbered_by) for kind in kinds))
         )
 
+    def with_names(self) -> "JobQuerySet":
+        """With `named`, the name in the payload of each, by which its owner knows it; or empty."""
+        kinds = definitions.job_kinds()
+        return self.annotate(
+            named=_by_kind("payload", tuple((kind.sub_type, kind.named_by) for kind in kinds))
+        )
+
     def for_lists(self) -> "JobQuerySet":
-        """With what a row of a list shows: `named` is the name in its payload, `made` the id of
-        what it made, `launched` that of the batch that it launched, `row` the number of its row in
-        the file that it came from."""
+        """With what a row of a list shows: `named`, `made`, the id of what it made, `launched`,
+        that of the batch that it launched, `row`, the number of its row in the file that it came
+        from."""
         kinds = definitions.job_kinds()
         return (
             self.numbered()
+            .with_names()
             .select_related("owner", "batch")
             .defer("payload", "result", "traceback")
             .annotate(
-                named=_by_kind("payload", tuple((kind.sub_type, kind.named_by) for kind in kinds)),
                 made=_by_kind("result", tuple((kind.sub_type, kind.makes) for kind in kinds)),
                 launched=_by_kind(
                     "result", tuple((kind.sub_type, kind.launches) for kind in kinds)

@@ -78,6 +78,14 @@ def test_failed_jobs_are_there_with_retry_at_hand(
     assert "Nothing is under way and nothing failed" in home(signed_in)
 
 
+def test_a_job_has_the_name_that_its_owner_gave(signed_in: Client, user: User) -> None:
+    payload = {"record": {"display_name": "Winter & spring"}}
+    make_job(
+        user, status=Status.FAILED, info="No.", sub_type="MODEL_RUN_PROV_LODGE", payload=payload
+    )
+    assert "Winter &amp; spring · " in home(signed_in)
+
+
 def test_a_batch_is_one_row_and_hides_nothing(signed_in: Client, user: User) -> None:
     old = timezone.now() - timedelta(days=1)
     alone = make_job(user, status=Status.FAILED, info="Alone.", finished_at=old)
