@@ -177,6 +177,7 @@ def _progress(request: HtmxRequest, jobs: BatchJobs, wanted: Wanted) -> dict[str
     tick = 0 if now.is_finished else int(now.took.total_seconds()) // TICK
     # As many had failed when the rows were listed, which have them first.
     first = request.GET.get("first", "") if wants_fragment(request) else str(now.failed)
+    is_below = request.htmx and now.is_finished and not wanted.is_filtered
     seen = f"{now.milestone}-{now.fingerprint}-{tick}{standing.code if standing else ''}"
     return {
         "batch": jobs.batch,
@@ -190,9 +191,17 @@ def _progress(request: HtmxRequest, jobs: BatchJobs, wanted: Wanted) -> dict[str
         "wanted": wanted,
         "seen": seen,
         "poll": wanted.query(seen=seen, first=first),
-        "are_below": str(now.failed) != first,
+        "are_below": is_below and _are_below(jobs.batch, now.failed, first),
         "seconds": 1 + now.unfinished // UNHURRIED,
     }
+
+
+def _are_below(batch: Batch, failed: int, first: str) -> bool:
+    """Whether jobs have failed that the list, which began with the `first` ones, has further down:
+    not where it is the first rows of the batch that failed."""
+    if first.isdecimal() and failed <= int(first):
+        return False
+    return batch.jobs.failed_by_itself().filter(batch_index__gte=failed).exists()
 
 
 def _legend(now: BatchProgress, wanted: Wanted) -> list[dict[str, Any]]:

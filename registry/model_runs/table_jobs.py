@@ -126,7 +126,7 @@ def batch_links(user: User, batch: Batch) -> list[Link]:
     and the rows of the table that it came from which are not registered yet."""
     if batch.owner_id != user.pk:
         return []
-    download = Link("Download CSV (times in UTC)", reverse("run-batch-csv", args=[batch.pk]))
+    download = Link("Download CSV", reverse("run-batch-csv", args=[batch.pk]))
     return [*_left_over(batch), download]
 
 

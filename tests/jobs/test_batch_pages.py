@@ -166,7 +166,7 @@ def test_an_estimate_is_made_only_of_enough_jobs_in_enough_time(
 def test_failed_jobs_are_offered_first_only_where_the_list_does_not_have_them_so(
     signed_in: Client, user: User
 ) -> None:
-    batch = make_batch(user, "FAILED", "PENDING")
+    batch = make_batch(user, "FAILED", "SUCCEEDED", "PENDING")
     poll = signed_in.get(batch.get_absolute_url()).context["poll"]
 
     def news() -> str:
@@ -177,6 +177,8 @@ def test_failed_jobs_are_offered_first_only_where_the_list_does_not_have_them_so
     assert " first</a>" not in news()
     Job.objects.filter(pk=last.pk).update(status="FAILED", result=None, info="It burst.")
     assert "Show them first</a>" in news()
+    batch.jobs.filter(batch_index=1).update(status="FAILED", result=None, info="It burst.")
+    assert " first</a>" not in news(), "all of them failed"
 
 
 def test_a_retry_while_the_batch_goes_on_takes_nothing_off_its_time(user: User) -> None:
