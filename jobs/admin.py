@@ -16,7 +16,17 @@ from django_q import admin as django_q_admin
 from django_q.models import Failure, OrmQ, Schedule, Success
 
 from jobs import lifecycle, progress
-from jobs.models import UNFINISHED, Batch, Cluster, Job, JobEvent, Status, Workflow, sees_all_jobs
+from jobs.models import (
+    FAILED_AS,
+    UNFINISHED,
+    Batch,
+    Cluster,
+    Job,
+    JobEvent,
+    Status,
+    Workflow,
+    sees_all_jobs,
+)
 from provena.words import counted
 
 # Django-Q2 keeps nothing in its own tables here, and its forms hold unsigned pickles. Importing its
@@ -42,6 +52,28 @@ class ReadOnly:
         return False
 
 
+class StateFilter(admin.SimpleListFilter):
+    """Jobs by the word that people see for their state."""
+
+    title = "status"
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(state, state) for state in progress.COUNTED]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Job]) -> QuerySet[Job]:
+        state = self.value()
+        if state in FAILED_AS:
+            return queryset.filter(FAILED_AS[state])
+        return queryset.filter(status=state) if state else queryset
+
+
+@admin.display(description="status", ordering="status")
+def shown(job: Job) -> str:
+    """The word that people see for its state."""
+    return job.shown
+
+
 class EventInline(ReadOnly, admin.TabularInline):
     model = JobEvent
     fields = ("at", "kind", "by", "attempt", "message", "remedy", "traceback", "log")
@@ -50,15 +82,16 @@ class EventInline(ReadOnly, admin.TabularInline):
 
 class JobInline(ReadOnly, admin.TabularInline):
     model = Job
-    fields = ("session_id", "sub_type", "status", "attempt", "created_at", "info", "mended_by")
+    fields = ("session_id", "sub_type", shown, "attempt", "created_at", "info", "mended_by")
+    readonly_fields = (shown,)
     show_change_link = True
     extra = 0
 
 
 @admin.register(Job)
 class JobAdmin(ReadOnly, admin.ModelAdmin):
-    list_display = ("session_id", "sub_type", "subject", "owner", "status", "attempt", "created_at")
-    list_filter = ("status", "type", "sub_type", "queue")
+    list_display = ("session_id", "sub_type", "subject", "owner", shown, "attempt", "created_at")
+    list_filter = (StateFilter, "type", "sub_type", "queue")
     list_select_related = ("owner",)
     search_fields = ("=session_id", "subject", "=owner__username", "info")
     search_help_text = "A whole session id, a subject id, a user name, or words of the message."

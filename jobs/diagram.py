@@ -2,7 +2,7 @@
 
 from django.utils.safestring import SafeString
 
-from jobs.models import Job, Status
+from jobs.models import CANCELLED, MENDED, Job, Status
 from jobs.progress import LATER, Progress, Step
 from jobs.templatetags.jobs import duration
 from provena import diagrams
@@ -13,6 +13,8 @@ SIGNS = {
     Status.IN_PROGRESS: "◑",
     Status.SUCCEEDED: "✓",
     Status.FAILED: "✕",
+    CANCELLED: "⊘",
+    MENDED: "↷",
     LATER: "·",
 }
 
@@ -22,12 +24,12 @@ def dot(progress: Progress, current: Job | None = None) -> str:
     graph = diagrams.graph(rankdir="TB", nodesep="0.2", ranksep="0.35")
     graph.attr("node", shape="box", style="rounded", width="3.7", height="0.8", fixedsize="true")
     for step in progress.steps:
-        attributes = {"class": f"step {step.status}"}
+        attributes = {"class": f"step {step.shown}"}
         if step.job and progress.open_jobs:
             attributes |= {"href": step.job.get_absolute_url(), "tooltip": "Open this job"}
-        word = f"{SIGNS[step.status]} {_word(step)}"
+        word = f"{SIGNS[step.shown]} {_word(step)}"
         if step.job and current and step.job.pk == current.pk:
-            attributes = {"class": f"step {step.status} current"}
+            attributes = {"class": f"step {step.shown} current"}
             word = f"{word} · this job"
         text = diagrams.label(step.title, word)
         graph.node(f"step{step.number}", label=text, **attributes)

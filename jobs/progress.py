@@ -51,8 +51,13 @@ class Step:
         return self.job.status if self.job else LATER
 
     @property
+    def shown(self) -> str:
+        """The state in the word that people see."""
+        return self.job.shown if self.job else LATER
+
+    @property
     def word(self) -> str:
-        return self.job.status if self.job else "not started yet"
+        return self.job.shown if self.job else "not started yet"
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,14 @@ class Progress:
     @cached_property
     def status(self) -> str:
         return combined(step.status for step in self.steps)
+
+    @property
+    def shown(self) -> str:
+        """The state in the word that people see: that of the step that failed, if one has."""
+        if self.status != Status.FAILED:
+            return self.status
+        seen = {step.shown for step in self.steps}
+        return next(state for state in FAILED_AS if state in seen)
 
     @property
     def is_finished(self) -> bool:
@@ -88,16 +101,14 @@ class Progress:
     def fingerprint(self) -> str:
         """Changes whenever a reader would see a change."""
         return "-".join(
-            f"{step.status}{step.job.attempt if step.job else ''}" for step in self.steps
+            f"{step.shown}{step.job.attempt if step.job else ''}" for step in self.steps
         )
 
     @property
     def sentence(self) -> str:
         """The state in words, for the announcement to screen readers."""
         done = sum(step.status == Status.SUCCEEDED for step in self.steps)
-        word = {Status.SUCCEEDED: "succeeded", Status.FAILED: "failed"}.get(
-            Status(self.status), "under way"
-        )
+        word = self.shown.lower() if self.is_finished else "under way"
         return f"{self.title} {word}: {done} of {len(self.steps)} steps done."
 
 
@@ -268,11 +279,12 @@ def of_workflow(workflow: Workflow, *, open_jobs: bool) -> Progress:
 
 
 def failed_workflows(workflows: Iterable[UUID | None]) -> set[UUID]:
-    """Those of these workflows in which a job has failed, in one query."""
+    """Those of these workflows in which a job has failed, and nobody cancelled or mended it, in one
+    query."""
     wanted = {workflow for workflow in workflows if workflow}
     if not wanted:
         return set()
-    failed = Job.objects.failed().filter(workflow__in=wanted).order_by()
+    failed = Job.objects.failed_by_itself().filter(workflow__in=wanted).order_by()
     return {workflow for workflow in failed.values_list("workflow", flat=True) if workflow}
 
 

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise, zip_longest
 from typing import TYPE_CHECKING
 
-from jobs.models import MENDED, Job, JobEvent, Status
+from jobs.models import CANCELLED, MENDED, Job, JobEvent, Status
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -35,8 +35,12 @@ class Moment:
     @property
     def mark(self) -> str:
         """The state whose sign stands beside it."""
-        is_mended = self.event is not None and self.event.kind == Kind.MENDED
-        return MENDED if is_mended else self.state or Status.FAILED
+        return self.word or (MENDED if self._is(Kind.MENDED) else Status.FAILED)
+
+    @property
+    def word(self) -> str:
+        """The state in the word that people see."""
+        return CANCELLED if self._is(Kind.CANCELLED) else self.state or ""
 
     @property
     def how_long(self) -> str:
@@ -48,7 +52,10 @@ class Moment:
 
     @property
     def is_lost(self) -> bool:
-        return self.event is not None and self.event.kind == Kind.LOST
+        return self._is(Kind.LOST)
+
+    def _is(self, kind: JobEvent.Kind) -> bool:
+        return self.event is not None and self.event.kind == kind
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ from jobs.places import Origin
 from provena.http import HtmxRequest, wants_fragment
 
 DONE = {
-    deeds.RETRY.name: "You retried this job. Its time line tells what has become of it since.",
+    deeds.RETRY.name: "You retried this job. Its timeline tells what has become of it since.",
     deeds.CANCEL.name: "You cancelled this job.",
 }
 NOTHING_NEW = 204  # htmx leaves the page as it is and asks again later

@@ -235,7 +235,7 @@ def detail(request: ApiRequest, session_id: UUID) -> Any:
     summary="What happened to a job",
 )
 def events(request: ApiRequest, session_id: UUID) -> Any:
-    """Its time line: each state, each attempt, what people did. Staff who may view all jobs also
+    """Its timeline: each state, each attempt, what people did. Staff who may view all jobs also
     get tracebacks and logs.
 
         curl -H "Authorization: Bearer $TOKEN" "$URL/api/v1/jobs/$JOB/events"

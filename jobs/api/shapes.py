@@ -91,7 +91,7 @@ class EventOut(Schema):
 
 
 class Events(Schema):
-    """The time line, oldest first. `is_cut` says that earlier moments are left out."""
+    """The timeline, oldest first. `is_cut` says that earlier moments are left out."""
 
     session_id: UUID
     events: list[EventOut]

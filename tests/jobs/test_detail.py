@@ -1,4 +1,4 @@
-"""The page of one job: its time line, its head, what it took and gave, and who sees what of it."""
+"""The page of one job: its timeline, its head, what it took and gave, and who sees what of it."""
 
 import logging
 from collections.abc import Callable

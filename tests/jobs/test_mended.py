@@ -11,10 +11,10 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from jobs import attention, batches, bulk, deeds, job_rows, lifecycle, progress
+from jobs import attention, batches, bulk, deeds, diagram, job_rows, lifecycle, progress
 from jobs.filters import JobFilter
 from jobs.lifecycle import NotPossible
-from jobs.models import MENDED, Batch, Job, JobEvent, JobQuerySet, Status
+from jobs.models import CANCELLED, MENDED, Batch, Job, JobEvent, JobQuerySet, Status
 from tests.conftest import drain
 from tests.jobs.test_lifecycle import Count, kind, nothing, submit
 from tests.jobs.test_races import all_at_once
@@ -78,6 +78,25 @@ def test_the_admin_action_says_what_took_the_place_of_a_mended_job(
     page = answer.content.decode()
     assert "0 jobs retried." in page
     assert f'<a href="{other.get_absolute_url()}">job {other.session_id}</a> took its place' in page
+
+
+def test_drawings_and_django_admin_say_the_word_that_the_pages_say(
+    user: User, admin_client: Client
+) -> None:
+    cancelled = submit(user)
+    lifecycle.cancel(cancelled, by=user)
+    cancelled.refresh_from_db()
+    ended = {Status.FAILED.value: failed(user), CANCELLED: cancelled, MENDED: mended(user)[0]}
+    for state, job in ended.items():
+        flow = progress.of_job(job, purpose="", open_jobs=True)
+        assert (flow.shown, flow.status) == (state, Status.FAILED)
+        assert flow.sentence == f"Test {state.lower()}: 0 of 1 steps done."
+        drawn = diagram.dot(flow, job)
+        assert f"step {state} current" in drawn
+        assert f"{diagram.SIGNS[state]} {state}" in drawn
+        page = admin_client.get(reverse("admin:jobs_job_changelist"), {"state": state})
+        assert [found.pk for found in page.context["cl"].result_list] == [job.pk]
+        assert f'<td class="field-shown">{state}</td>' in page.content.decode()
 
 
 def test_a_job_is_mended_once_and_only_while_it_is_failed(user: User) -> None:

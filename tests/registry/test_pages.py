@@ -269,6 +269,8 @@ def test_lists_mark_items_whose_job_failed(
         assert page.count(mark) == 1
         assert signed_in.get(address).context["failed"] == {bad.pk}
     assert mark not in signed_in.get(f"/item/{good.handle}/versions/").content.decode()
+    Job.objects.filter(pk=job.pk).update(cancelled_at=job.created_at, cancelled_by=user)
+    assert not signed_in.get("/items/").context["failed"], "somebody ended it on purpose"
 
 
 def test_an_item_page_costs_few_queries(
