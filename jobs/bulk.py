@@ -7,7 +7,7 @@ far it is. It comes before all that waits: who cancels a full queue would else h
 import re
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from django.utils import timezone
@@ -96,6 +96,14 @@ def narrowed(deed: Deed, chosen: JobFilter) -> JobFilter | None:
     return chosen.model_copy(update={"status": states}) if states else None
 
 
+def worded(deed: Deed, chosen: JobFilter) -> Deed:
+    """The deed, called by what it is done to: where only cancelled jobs are chosen, not by others."""
+    wanted = narrowed(deed, chosen)
+    if deed is deeds.RETRY and wanted and wanted.status == (CANCELLED,):
+        return replace(deed, which=deeds.RETRY_CANCELLED.which, many=deeds.RETRY_CANCELLED.many)
+    return deed
+
+
 def fits(deed: Deed, chosen: JobFilter, found: set[str]) -> bool:
     """Whether it can be done to any of the jobs that match, which are in these states."""
     wanted = narrowed(deed, chosen)
@@ -121,7 +129,7 @@ def submit(deed: Deed, chosen: JobFilter, *, by: "User") -> Job:
     if wanted is None:
         raise lifecycle.NotPossible(f"No job that matches is {deed.which}.")
     fixed = wanted.fixed(timezone.now())
-    parts = [f"{part.label}: {part.words}" if part.label else part.words for part in chosen.parts()]
+    parts = [f"{part.label} {part.words}" if part.label else part.words for part in chosen.parts()]
     return lifecycle.submit(
         sub_type=MATCHING[deed.name],
         payload={"filter": fixed.to_payload(), "words": ", ".join(parts) or "all jobs"},

@@ -33,6 +33,7 @@ def matching(request: HtmxRequest, deed: Deed) -> HttpResponse:
             messages.error(request, str(refused))
             return redirect(back)
     survey = bulk.survey(deed, chosen, request.user)
+    deed = bulk.worded(deed, chosen)
     if not survey.counted:
         messages.error(request, f"No {deed.which} job matches.")
         return redirect(back)

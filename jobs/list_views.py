@@ -107,7 +107,7 @@ def _deeds(request: HtmxRequest, wanted: JobFilter, rows: list[Row]) -> list[dic
     if rows and wanted.is_plain:
         found |= search.states(wanted, request.user)
     return [
-        {"deed": deed, "url": reverse(f"jobs-{deed.name}")}
+        {"deed": bulk.worded(deed, wanted), "url": reverse(f"jobs-{deed.name}")}
         for deed in bulk.DEEDS
         if bulk.fits(deed, wanted, found)
     ]

@@ -168,7 +168,7 @@ class _Site:
             owner=self.modeller,
             type="JOBS",
             sub_type="RETRY_MATCHING",
-            payload={"filter": matching, "words": "Status: FAILED"},
+            payload={"filter": matching, "words": "Status FAILED"},
             status="SUCCEEDED",
             attempt=1,
             result={"changed": 1200},

@@ -176,7 +176,23 @@ def test_the_page_asks_with_the_number_and_the_filter(
     launch = Job.objects.get(type=bulk.TYPE)
     assert answer["Location"] == launch.get_absolute_url()
     page = signed_in.get(launch.get_absolute_url()).content.decode()
-    assert "Retry Matching Jobs: Status: FAILED, Job: Test" in page
+    assert "Retry Matching Jobs: Status FAILED, Job Test" in page
+
+
+def test_what_is_offered_is_called_by_the_jobs_that_are_chosen(
+    signed_in: Client, user: User
+) -> None:
+    with kind(nothing):
+        lifecycle.cancel(submit(user), by=user)
+
+        def words(query: str) -> tuple[str, str]:
+            listed = signed_in.get(f"/jobs/?{query}").context["deeds"]
+            asked = signed_in.get(f"/jobs/retry/?{query}")
+            return " ".join(offer["deed"].which for offer in listed), asked.context["question"]
+
+        assert words("status=CANCELLED") == ("cancelled", "Retry 1 cancelled job?")
+        both = "status=CANCELLED&status=FAILED"
+        assert words(both) == ("failed", "Retry 1 failed job?")
 
 
 def test_the_page_of_the_job_says_what_has_become_of_those_that_it_put_back(
@@ -197,9 +213,11 @@ def test_the_page_of_the_job_says_what_has_become_of_those_that_it_put_back(
             worker.execute(pk, attempt, 60)
 
     assert bulk.told(launch) == ""
+    Job.objects.filter(pk=launch.pk).update(done=0, total=3)
+    page("0 of 3 put back into the queue")
     work(1)
-    page("3 jobs put back into the queue; ended since: 0.")
-    page("3 of 3 put back into the queue")
+    answer = page("3 jobs put back into the queue; ended since: 0.")
+    assert "3 of 3" not in answer.content.decode(), "said already"
     work(4)  # of which one was put back, behind the others
     page("3 jobs put back into the queue; ended since: 1.")
     monkeypatch.setattr(bulk, "MOST_LOOKED_AT", 1)
