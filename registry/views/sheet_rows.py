@@ -88,7 +88,7 @@ def printed(row: SheetRow, shown: list[tuple[int, str]]) -> dict[str, Any]:
         ],
         "whole": [text for place, text in row.faults if place not in places],
         "where": {
-            name: [(places[place], text) for place, text in found if place in places]
+            name: [(title, text) for place, title in shown for at, text in found if at == place]
             for name, found in told.items()
         },
     }

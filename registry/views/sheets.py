@@ -119,6 +119,7 @@ def sheet(request: HtmxRequest, sheet_id: UUID) -> HttpResponse:
         "rows": [sheet_rows.printed(row, shown) for row in page.rows],
         "launches": _launches(found),
         "is_launching": found.launching is not None,
+        "may_discard": found.launching is None and counts[State.SUBMITTED] < found.total,
         "moved": counts[State.MOVED],
         "tables": _tables(found, page.rows),
     }
