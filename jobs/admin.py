@@ -68,10 +68,12 @@ class StateFilter(admin.SimpleListFilter):
         return queryset.filter(status=state) if state else queryset
 
 
-@admin.display(description="status", ordering="status")
-def shown(job: Job) -> str:
-    """The word that people see for its state."""
-    return job.shown
+class ShowsState:
+    """Mixed into an admin or an inline of jobs: the word that people see for their state."""
+
+    @admin.display(description="status", ordering="status")
+    def shown(self, job: Job) -> str:
+        return job.shown
 
 
 class EventInline(ReadOnly, admin.TabularInline):
@@ -80,17 +82,17 @@ class EventInline(ReadOnly, admin.TabularInline):
     extra = 0
 
 
-class JobInline(ReadOnly, admin.TabularInline):
+class JobInline(ReadOnly, ShowsState, admin.TabularInline):
     model = Job
-    fields = ("session_id", "sub_type", shown, "attempt", "created_at", "info", "mended_by")
-    readonly_fields = (shown,)
+    fields = ("session_id", "sub_type", "shown", "attempt", "created_at", "info", "mended_by")
+    readonly_fields = ("shown",)
     show_change_link = True
     extra = 0
 
 
 @admin.register(Job)
-class JobAdmin(ReadOnly, admin.ModelAdmin):
-    list_display = ("session_id", "sub_type", "subject", "owner", shown, "attempt", "created_at")
+class JobAdmin(ReadOnly, ShowsState, admin.ModelAdmin):
+    list_display = ("session_id", "sub_type", "subject", "owner", "shown", "attempt", "created_at")
     list_filter = (StateFilter, "type", "sub_type", "queue")
     list_select_related = ("owner",)
     search_fields = ("=session_id", "subject", "=owner__username", "info")
