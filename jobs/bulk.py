@@ -97,7 +97,7 @@ def narrowed(deed: Deed, chosen: JobFilter) -> JobFilter | None:
 
 
 def worded(deed: Deed, chosen: JobFilter) -> Deed:
-    """The deed, called by what it is done to: where only cancelled jobs are chosen, not by others."""
+    """The deed in the words of the cancelled jobs, where only these are chosen."""
     wanted = narrowed(deed, chosen)
     if deed is deeds.RETRY and wanted and wanted.status == (CANCELLED,):
         return replace(deed, which=deeds.RETRY_CANCELLED.which, many=deeds.RETRY_CANCELLED.many)
