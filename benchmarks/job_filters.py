@@ -12,6 +12,7 @@ from django.urls import reverse
 from benchmarks.contenders.ours import owner
 from benchmarks.rows import Figures, timed
 from jobs.models import Batch, Job
+from jobs.stuck import Standing
 
 USERS = 5  # the first of them owns a fifth of the jobs
 RARE = "rare"  # and one has few jobs, all of them old
@@ -49,14 +50,17 @@ def asked(rows: int) -> Figures:
     """The same of a database that is filled."""
     figures: Figures = {}
     for who, name in (("own", owner().username), ("all", "staff"), ("few", RARE)):
-        client = Client(SERVER_NAME="localhost")
-        client.force_login(User.objects.get(username=name))
+        client, user = Client(SERVER_NAME="localhost"), User.objects.get(username=name)
+        client.force_login(user)
         for what, query in _queries(name):
             for depth in (0, min(DEEP, rows // 10)) if who != "few" else (0,):
                 address = reverse("job-list") + "?" + urlencode(query + _below(name, depth))
                 figures[f"{who}, {what}, row {depth:,}"] = _times(client, address)
         top = Job.objects.order_by("-pk").values_list("pk", flat=True)[0]
-        address = f"{reverse('job-news')}?text=reef&top={top}&new=0&watch={top}.P1"
+        shown = Job.objects.visible_to(user).filter(pk=top).values_list("queue", flat=True)
+        standing = Standing.of(set(shown)).seen  # no worker runs here, which the page says
+        news = {"text": "reef", "top": top, "new": 0, "watch": f"{top}.P1", "standing": standing}
+        address = f"{reverse('job-news')}?{urlencode(news)}"
         figures[f"{who}, no news"] = _times(client, address, [204])
     return figures
 
