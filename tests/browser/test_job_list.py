@@ -314,6 +314,6 @@ def test_all_that_match_are_retried_by_keyboard_and_watched(
     expect(page.get_by_role("heading", name="Retry Matching Jobs")).to_be_visible()
     drain()
     expect(page.locator("h1 .state")).to_have_text("SUCCEEDED")
-    expect(page.get_by_text("3 of 3 put back into the queue")).to_be_visible()
+    expect(page.get_by_text("3 jobs put back into the queue")).to_be_visible()
     page.goto("/jobs/?status=FAILED")
     expect(page.locator("a.row")).to_have_count(1)
