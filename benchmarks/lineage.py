@@ -164,7 +164,9 @@ def _insert(model: Any, own: dict[str, str], number: int) -> None:
             "(WITH RECURSIVE c(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM c WHERE n < %s) "
             "SELECT n FROM c) AS s"
         )
-    fields = [field for field in model._meta.concrete_fields if not field.primary_key]
+    fields = [
+        field for field in model._meta.concrete_fields if not (field.primary_key or field.generated)
+    ]
     values = {
         field.column: field.get_db_prep_save(getattr(model, field.attname), connection)
         for field in fields
