@@ -106,7 +106,7 @@ def give(user: User, names: Collection[str]) -> None:
     """Let a user have these roles, in the caller's transaction: the permissions and, where a role
     needs it, that they are staff."""
     roles = [ROLES[name] for name in names]
-    wanted = Q()
+    wanted = Q(pk__in=[])  # an empty Q would be all permissions that there are
     for permission in {one for role in roles for one in role.permissions}:
         app, codename = permission.split(".")
         wanted |= Q(content_type__app_label=app, codename=codename)

@@ -140,6 +140,15 @@ def test_who_decides_must_be_allowed_to_give_rights(
     assert roles(api)["sys-admin-read"]
 
 
+def test_a_request_for_nothing_gives_nothing(
+    stranger: Caller, admin_user: User, django_user_model: type[User]
+) -> None:
+    user = django_user_model.objects.get(username="stranger")
+    request = AccessRequest.objects.create(user=user, roles=[], held=[])
+    services.decide_access(request=request, approve=True, by=admin_user)
+    assert not user.user_permissions.exists()
+
+
 def test_requests_are_decided_in_django_admin(
     client: Client, user: User, make_user: Callable[..., User]
 ) -> None:
